@@ -1,0 +1,25 @@
+package depsonly
+
+import (
+	_ "github.com/BurntSushi/toml"
+	_ "github.com/alecthomas/kong"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/ipfs/boxo/ipns"
+	_ "github.com/ipfs/go-cid"
+	_ "github.com/ipfs/go-datastore"
+	_ "github.com/kballard/go-shellquote"
+	_ "github.com/libp2p/go-libp2p"
+	_ "github.com/libp2p/go-libp2p-kbucket"
+	_ "github.com/libp2p/go-libp2p-record"
+	_ "github.com/mattn/go-isatty"
+	_ "github.com/multiformats/go-multiaddr"
+	_ "github.com/multiformats/go-multihash"
+	_ "github.com/multiformats/go-varint"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/vbauerster/mpb/v8"
+	_ "go.uber.org/goleak"
+	_ "golang.org/x/term"
+	_ "golang.org/x/tools/txtar"
+	_ "google.golang.org/protobuf/proto"
+)
