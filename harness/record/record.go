@@ -2,7 +2,26 @@ package record
 
 import "time"
 
-// Entry is one line of a results log. Type says which fields it has: run, case, frame, stream, result, summary, note.
+// The types of a line. A reader passes over types it does not know: a later version may add some.
+const (
+	TypeRun     = "run"     // the first line
+	TypeTarget  = "target"  // a target said who it is: Target, Text (name and version)
+	TypeCase    = "case"    // a case began or ended: Event
+	TypeFrame   = "frame"   // bytes went over a stream: Dir, Bytes, Size
+	TypeStream  = "stream"  // a stream opened or ended: Event
+	TypeNote    = "note"    // something a reader of the log should know: Text
+	TypeDetail  = "detail"  // what stands beside the result in the very next line
+	TypeResult  = "result"  // one verdict
+	TypeSummary = "summary" // the last line
+)
+
+// The directions of a frame, seen from the harness.
+const (
+	Sent     = "sent"     // to the target
+	Received = "received" // from the target
+)
+
+// Entry is one line of a results log. Type says which fields it has.
 type Entry struct {
 	Type string `json:"type"`
 	At   int64  `json:"at,omitempty"` // microseconds since the run began
@@ -15,12 +34,15 @@ type Entry struct {
 	Stream string `json:"stream,omitempty"`
 	Peer   string `json:"peer,omitempty"`
 	Dir    string `json:"dir,omitempty"`   // sent, received
-	Event  string `json:"event,omitempty"` // opened, half, closed, reset, eof, refused
-	Bytes  []byte `json:"bytes,omitempty"` // base64
+	Event  string `json:"event,omitempty"` // opened, half, closed, reset, eof, refused; begin, end of a case
+	Bytes  []byte `json:"bytes,omitempty"` // base64; at most MaxBytes are kept
 	Size   int    `json:"size,omitempty"`  // true length, where Bytes is cut
 	Line   string `json:"line,omitempty"`  // file:line of the plan
 
-	Result  *Result  `json:"-"`
+	Text string `json:"text,omitempty"` // of a note or a target
+
+	Result  *Result  `json:"-"` // written and read as a line of its own; see Result
+	Detail  *Detail  `json:"detail,omitempty"`
 	Run     *Run     `json:"run,omitempty"`
 	Summary *Summary `json:"summary,omitempty"`
 }
@@ -30,28 +52,36 @@ type Verdict string
 
 const (
 	Pass        Verdict = "pass"
-	Warn        Verdict = "warn"
-	Fail        Verdict = "fail"
-	XFail       Verdict = "xfail"
-	XPass       Verdict = "xpass"
-	Unsupported Verdict = "unsupported"
-	Skipped     Verdict = "skipped"
-	Errored     Verdict = "error"
+	Warn        Verdict = "warn"        // a should was missed
+	Fail        Verdict = "fail"        // a must was missed
+	XFail       Verdict = "xfail"       // failed as it was known to
+	XPass       Verdict = "xpass"       // passed though it was known to fail; counts as failed
+	Unsupported Verdict = "unsupported" // the target cannot do what the case needs
+	Skipped     Verdict = "skipped"     // not run: slow, filtered, or the target was gone
+	Errored     Verdict = "error"       // the harness itself failed
 )
 
-// Result is a line of type result.
+// Result is a line of type result: one verdict of one case for one target in one profile. Its line has exactly the
+// eight keys below, all of them always, so that scripts may rely on it; Detail stands in a line of its own before it,
+// and the Reader joins the two again.
 type Result struct {
-	Type      string            `json:"type"`
-	Target    string            `json:"target"`
-	Case      string            `json:"case"`
-	Catalogue []string          `json:"catalogue"`
-	Profile   string            `json:"profile"`
-	Level     string            `json:"level"`
-	Verdict   Verdict           `json:"verdict"`
-	Why       string            `json:"why"`
-	Took      time.Duration     `json:"took,omitempty"`
-	Failure   *Failure          `json:"failure,omitempty"`
-	Measured  map[string]string `json:"measured,omitempty"`
+	Type      string   `json:"type"`
+	Target    string   `json:"target"`
+	Case      string   `json:"case"`
+	Catalogue []string `json:"catalogue"`
+	Profile   string   `json:"profile"`
+	Level     string   `json:"level"`
+	Verdict   Verdict  `json:"verdict"`
+	Why       string   `json:"why"` // one line; empty for a pass
+
+	Detail `json:"-"`
+}
+
+// Detail is what a report shows beside a verdict.
+type Detail struct {
+	Took     time.Duration     `json:"took,omitempty"` // nanoseconds
+	Failure  *Failure          `json:"failure,omitempty"`
+	Measured map[string]string `json:"measured,omitempty"` // captures of a case at level info
 }
 
 // Failure is what a report shows of a case that did not pass.
@@ -77,7 +107,7 @@ type Run struct {
 	Go      string            `json:"go"`
 	OS      string            `json:"os"`
 	CPUs    int               `json:"cpus"`
-	Targets map[string]string `json:"targets"` // name: version as hello said
+	Targets map[string]string `json:"targets"` // name: as given on the command line; a target line tells its version
 }
 
 // Summary closes a log. An unexpected pass counts as failed.
