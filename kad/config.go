@@ -1,5 +1,7 @@
 package kad
 
+import "fmt"
+
 // Config of a Kademlia. The zero value is Current: libp2p-kad's present defaults. A duration of 0 is the default, a
 // negative one turns the job off.
 type Config struct {
@@ -25,16 +27,131 @@ type Config struct {
 	ManualInserts   bool // RoutablePeer is told instead of inserting
 	QuorumEndsGet   bool // Classic: a get ends at its quorum
 	EchoAddProvider bool // answer ADD_PROVIDER with an echo (ruling 1 says none)
+	NoCorrection    bool // a get does not send the best record to those of the nearest that lack it (libp2p-kad L191)
+	FlatExpiry      bool // Amino: a received record's TTL does not halve for each node beyond the K nearest
 
 	Limits Limits
 }
 
-// Limits of a Kademlia; each constant says why it is what it is.
+// Limits of a Kademlia. 0 is the default.
 type Limits struct {
-	Records          int // 1024, as libp2p-kad's MemoryStore
-	RecordBytes      int // 65 KiB
-	ProviderKeys     int // 1024
-	ProvidersPerKey  int // 20
-	ProviderKeyBytes int // 80: IPFS specification L493
-	Queries          int // running at once
+	Records          int // 1024, as libp2p-kad's MemoryStore: 65 MiB of values at the most
+	RecordBytes      int // 66,560: a value of this size or more is refused, as libp2p-kad's MemoryStore does
+	RecordKeyBytes   int // 1024: a namespace and a name take less than 100 bytes
+	ProviderKeys     int // 1024, as libp2p-kad's MemoryStore
+	ProvidersPerKey  int // 20: as many as an answer can carry; newcomers are ignored when it is full (Sybils cannot evict)
+	ProviderKeyBytes int // 80: ipfs-kad L493
+	Queries          int // 1024 at once: each takes about 30 KiB at its largest
+}
+
+// Spans of time.
+const (
+	Second Duration = 1e9
+	Minute          = 60 * Second
+	Hour            = 60 * Minute
+)
+
+// Bounds of what Check accepts.
+const (
+	maxK     = 255 // 256 buckets of it are counted in 16 bits
+	maxAlpha = 255
+)
+
+// Current is libp2p-kad's present behaviour: 48 h / 22 h / 48 h, streaming get, client until reachable.
+func Current() Config { return Config{}.withDefaults() }
+
+// Classic is the behaviour of libp2p-kad's first years: 36 h / 24 h / 24 h, the quorum ends a get, always a server.
+func Classic() Config {
+	return Config{
+		Mode:                ModeServer,
+		RecordTTL:           36 * Hour,
+		ProviderTTL:         24 * Hour,
+		PublicationInterval: 24 * Hour,
+		QuorumEndsGet:       true,
+	}.withDefaults()
+}
+
+// Amino is the IPFS network's: ten requests in flight, a lookup that is settled by its three nearest and then asks the K
+// nearest, records that expire after 48 h wherever they are.
+func Amino() Config {
+	return Config{
+		Alpha:             10,
+		Beta:              3,
+		ProvideInterval:   22 * Hour,
+		BootstrapInterval: 10 * Minute,
+		FlatExpiry:        true,
+	}.withDefaults()
+}
+
+// withDefaults fills what is 0.
+func (c Config) withDefaults() Config {
+	def := func(field *int, n int) {
+		if *field == 0 {
+			*field = n
+		}
+	}
+	span := func(field *Duration, d Duration) {
+		if *field == 0 {
+			*field = d
+		}
+	}
+	def(&c.K, 20)
+	def(&c.Alpha, 3)
+	span(&c.QueryTimeout, Minute)
+	span(&c.PeerTimeout, 10*Second)
+	span(&c.RecordTTL, 48*Hour)
+	span(&c.ProviderTTL, 48*Hour)
+	span(&c.ProviderAddrTTL, 24*Hour)
+	span(&c.ReplicationInterval, Hour)
+	span(&c.PublicationInterval, 22*Hour)
+	span(&c.ProvideInterval, 12*Hour)
+	span(&c.BootstrapInterval, 5*Minute)
+	span(&c.PendingTimeout, Minute)
+	def(&c.Limits.Records, 1024)
+	def(&c.Limits.RecordBytes, 66_560)
+	def(&c.Limits.RecordKeyBytes, 1024)
+	def(&c.Limits.ProviderKeys, 1024)
+	def(&c.Limits.ProvidersPerKey, 20)
+	def(&c.Limits.ProviderKeyBytes, 80)
+	def(&c.Limits.Queries, 1024)
+	return c
+}
+
+// Check says what is wrong with a configuration: a wrapped ErrConfig that names the field.
+func (c Config) Check() error {
+	c = c.withDefaults()
+	for _, f := range []struct {
+		name      string
+		have      int
+		low, high int
+	}{
+		{"Mode", int(c.Mode), int(ModeAuto), int(ModeServer)},
+		{"K", c.K, 1, maxK},
+		{"Alpha", c.Alpha, 1, maxAlpha},
+		{"Beta", c.Beta, 0, c.K},
+		{"Limits.Records", c.Limits.Records, 1, 1 << 30},
+		{"Limits.RecordBytes", c.Limits.RecordBytes, 1, 1 << 30},
+		{"Limits.RecordKeyBytes", c.Limits.RecordKeyBytes, 1, 1 << 20},
+		{"Limits.ProviderKeys", c.Limits.ProviderKeys, 1, 1 << 30},
+		{"Limits.ProvidersPerKey", c.Limits.ProvidersPerKey, 1, 1 << 16},
+		{"Limits.ProviderKeyBytes", c.Limits.ProviderKeyBytes, 1, 1 << 20},
+		{"Limits.Queries", c.Limits.Queries, 1, 1 << 20},
+	} {
+		if f.have < f.low || f.have > f.high {
+			return fmt.Errorf("%w: %s is %d, want %d to %d", ErrConfig, f.name, f.have, f.low, f.high)
+		}
+	}
+	for _, f := range []struct {
+		name string
+		have Duration
+	}{
+		{"QueryTimeout", c.QueryTimeout},
+		{"PeerTimeout", c.PeerTimeout},
+		{"PendingTimeout", c.PendingTimeout},
+	} {
+		if f.have < 0 {
+			return fmt.Errorf("%w: %s is %d, want more than 0: nothing may wait forever", ErrConfig, f.name, f.have)
+		}
+	}
+	return nil
 }

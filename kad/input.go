@@ -9,13 +9,14 @@ const (
 
 	// Events of a handler. Requests carry a Request to be passed back with the response; replies carry the Query that
 	// they belong to.
-	ProtocolConfirmed // Peer speaks the protocol: a stream was negotiated and answered. Conn, Dialer
+	ProtocolConfirmed // Peer serves the protocol: an outbound stream was answered. Conn, Dialer, Addr (that of the connection, if dialled)
 	FindNodeReq       // Peer, Request, Key; Target: what the host's peerstore holds of the peer whose id is Key, if any
 	FindNodeRes       // Peer, Query, Closer
 	GetProvidersReq   // Peer, Request, Key
 	GetProvidersRes   // Peer, Query, Closer, Providers
 	QueryError        // Peer, Query, Err
 	AddProvider       // Peer, Request, Key, Providers (all that the message named)
+	AddProviderRes    // Peer, Query: the ADD_PROVIDER is on the wire (nothing comes back, ruling 1); if not: QueryError
 	GetRecord         // Peer, Request, Key
 	GetRecordRes      // Peer, Query, Valid (or none), Closer
 	PutRecord         // Peer, Request, Valid
@@ -46,10 +47,10 @@ const (
 	OpRemoveAddress   // Peer, Addr
 	OpRemovePeer      // Peer
 	OpGetClosestPeers // Key, N (0: K)
-	OpGetRecord       // Key
+	OpGetRecord       // Key; Quorum, if the configuration ends a get at its quorum
 	OpPutRecord       // Valid, Quorum
 	OpPutRecordTo     // Valid, Closer (the peers), Quorum
-	OpRemoveRecord    // Key
+	OpRemoveRecord    // Key; only this node's own record
 	OpBootstrap       //
 	OpStartProviding  // Key
 	OpStopProviding   // Key

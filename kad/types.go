@@ -56,16 +56,3 @@ type Record struct {
 	Received   Time   // when the holder took it; 0 on the way
 	Expires    Time   // 0: never
 }
-
-// Valid is a record which a Validator has accepted. Only Validate makes one, so an unvalidated record cannot be stored.
-// Rank orders two valid records of one key by bytes: the greater is the better.
-type Valid struct {
-	record Record
-	rank   []byte
-	ok     bool
-}
-
-// Validator judges a record of its namespaces and gives its rank. It is called outside Step, from any goroutine.
-type Validator interface {
-	Validate(key, value []byte, now Time) (rank []byte, err error)
-}
