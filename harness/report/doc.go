@@ -1,0 +1,10 @@
+// Package report makes reports from the log of a run. A run writes its log and nothing else; whatever a person or a CI
+// job wants to see of it is made here, afterwards, as often as wanted:
+//
+//	log, err := report.Load("kadbench-out/2026-01-02T15-04-05")
+//	err = report.Text(os.Stdout, log, report.Options{Profile: "base", Width: 100, Color: true})
+//	err = report.JUnit(file, log)
+//
+// What peers and target programs said stands in a log as it came. Reports print it with its control characters
+// escaped, so that no peer writes on the reader's terminal.
+package report

@@ -1,0 +1,99 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Options of a text report.
+type Options struct {
+	Profile string // whose verdicts are counted and shown; empty: the one which the run chose, or base
+	Width   int    // columns; 0: 100
+	Color   bool
+}
+
+// The colours: few, and never the only bearer of a meaning.
+const (
+	red, yellow, green, dim, bold = "31", "33", "32", "2", "1"
+)
+
+func (o Options) paint(code, s string) string {
+	if !o.Color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+// width counts columns. Our texts hold no wide characters but what peers send, where being off by one does no harm.
+func width(s string) int { return utf8.RuneCountInString(s) }
+
+// Clean escapes what could move a terminal's cursor, change its colours or reorder a line: control characters, and
+// everything that does not print. Line ends and tabs within a text become a blank.
+func Clean(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == '\n' || r == '\t':
+			b.WriteByte(' ')
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\ufffd"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// wrap breaks a text at blanks into lines of at most w columns. A word longer than a line is broken: nothing is lost,
+// and nothing runs over the edge.
+func wrap(s string, w int) []string {
+	w = max(w, 20)
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		for width(word) > w {
+			if line != "" {
+				lines, line = append(lines, line), ""
+			}
+			cut := cutAt(word, w)
+			lines, word = append(lines, word[:cut]), word[cut:]
+		}
+		switch {
+		case line == "":
+			line = word
+		case width(line)+1+width(word) <= w:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	if line != "" || len(lines) == 0 {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// cutAt is the byte index after n runes.
+func cutAt(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(s)
+}
+
+// plural is n with its noun.
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}

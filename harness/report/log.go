@@ -1,0 +1,129 @@
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/kadbench/kadbench/harness/record"
+)
+
+// Log is a run as its log tells it, without the frames.
+type Log struct {
+	Path    string          `json:"path"`
+	Run     record.Run      `json:"run"`
+	Targets []Target        `json:"targets"` // in the order of the log
+	Results []Result        `json:"results"`
+	Notes   []string        `json:"notes"`
+	Summary *record.Summary `json:"summary"` // nil: the run did not end
+}
+
+// Target is one peer under test.
+type Target struct {
+	Name    string `json:"name"`
+	Version string `json:"version"` // as it said in its hello; empty where it never did
+}
+
+// Result is a verdict with its detail, as one JSON object.
+type Result struct {
+	record.Result
+	Detail record.Detail `json:"detail"`
+}
+
+// Load reads a log, named by its file or by the directory of its run.
+func Load(path string) (*Log, error) {
+	r, err := record.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	l := &Log{Path: r.Path(), Targets: []Target{}, Results: []Result{}, Notes: []string{}}
+	for e, err := range r.Entries() {
+		if err != nil {
+			return nil, err
+		}
+		switch e.Type {
+		case record.TypeRun:
+			l.Run = *e.Run
+		case record.TypeTarget:
+			l.target(e.Target).Version = e.Text
+		case record.TypeNote:
+			l.Notes = append(l.Notes, e.Text)
+		case record.TypeResult:
+			l.target(e.Target)
+			l.Results = append(l.Results, Result{Result: *e.Result, Detail: e.Result.Detail})
+		case record.TypeSummary:
+			l.Summary = e.Summary
+		}
+	}
+	return l, nil
+}
+
+// target is the entry of a name, made where there is none.
+func (l *Log) target(name string) *Target {
+	i := slices.IndexFunc(l.Targets, func(t Target) bool { return t.Name == name })
+	if i < 0 {
+		i = len(l.Targets)
+		l.Targets = append(l.Targets, Target{Name: name})
+	}
+	return &l.Targets[i]
+}
+
+// Count sums the verdicts of one target (empty: of all) in one profile.
+func (l *Log) Count(target, profile string) record.Summary {
+	s := record.Summary{Profile: profile, Log: l.Path}
+	for _, r := range l.Results {
+		if (target == "" || r.Target == target) && r.Profile == profile {
+			s.Add(r.Verdict)
+		}
+	}
+	return s
+}
+
+// Profiles are those with a verdict in the log, in the order base, amino, defacto.
+func (l *Log) Profiles() []string {
+	var found []string
+	for _, p := range []string{"base", "amino", "defacto"} {
+		if slices.ContainsFunc(l.Results, func(r Result) bool { return r.Profile == p }) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// Lines copies the log itself to w: whole lines only.
+func Lines(w io.Writer, path string) error {
+	l, err := Load(path) // says what is wrong with it, and where
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(l.Path)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	defer f.Close()
+	br := bufio.NewReader(f)
+	for {
+		line, err := br.ReadBytes('\n') // Load has seen that none is longer than record.MaxLine
+		if err == io.EOF {
+			return nil // what stands after the last line end is torn
+		}
+		if err == nil {
+			_, err = w.Write(line)
+		}
+		if err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+	}
+}
+
+// JSON writes the log, without the frames, as one object.
+func JSON(w io.Writer, l *Log) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(l)
+}

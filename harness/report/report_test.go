@@ -1,0 +1,108 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/harness/record"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, got, 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(got), "go test ./harness/report -update writes %s anew", path)
+}
+
+func load(t *testing.T) *Log {
+	t.Helper()
+	l, err := Load(filepath.Join("testdata", "three-targets.jsonl"))
+	require.NoError(t, err)
+	l.Path = filepath.ToSlash(l.Path)
+	return l
+}
+
+func TestText(t *testing.T) {
+	for name, o := range map[string]Options{
+		"base-100.txt":       {Profile: "base", Width: 100},
+		"amino-80.txt":       {Profile: "amino", Width: 80},
+		"amino-130.txt":      {Profile: "amino", Width: 130},
+		"base-100-color.txt": {Width: 100, Color: true}, // the profile is the run's
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			require.NoError(t, Text(&b, load(t), o))
+			golden(t, name, b.Bytes())
+			for line := range strings.Lines(b.String()) {
+				if !o.Color && !strings.HasPrefix(line, "  repeat") && !strings.Contains(line, "; log ") {
+					assert.LessOrEqual(t, width(strings.TrimSuffix(line, "\n")), o.Width, "%q", line)
+				}
+			}
+			assert.Equal(t, o.Color, strings.Contains(b.String(), "\x1b"), "a colour or the peer's own escapes")
+		})
+	}
+}
+
+func TestJUnit(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, JUnit(&b, load(t)))
+	golden(t, "junit.xml", b.Bytes())
+	var back junitSuites
+	require.NoError(t, xml.Unmarshal(b.Bytes(), &back), "well-formed")
+	assert.Equal(t, 16, back.Tests)
+	assert.Equal(t, 3, back.Failures)
+	assert.Equal(t, 1, back.Errors)
+}
+
+func TestJSON(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, JSON(&b, load(t)))
+	golden(t, "log.json", b.Bytes())
+}
+
+// A run that was killed has no summary; its report says so and counts what is there.
+func TestRunThatDidNotEnd(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "three-targets.jsonl"))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), record.FileName)
+	require.NoError(t, os.WriteFile(path, data[:len(data)-40], 0o644))
+	l, err := Load(path)
+	require.NoError(t, err)
+	require.Nil(t, l.Summary)
+	var b bytes.Buffer
+	require.NoError(t, Text(&b, l, Options{}))
+	assert.Contains(t, b.String(), "note: the run did not end")
+	assert.Contains(t, b.String(), "4 passed, 1 failed, 0 warned, 1 expected, 2 unsupported, 1 skipped, 1 errors; log "+path)
+
+	b.Reset()
+	require.NoError(t, Lines(&b, path))
+	assert.True(t, strings.HasSuffix(b.String(), "\n"), "whole lines only")
+}
+
+func TestCleanLeavesNoControlCharacter(t *testing.T) {
+	assert.Equal(t, `a\x1b[2Jb c\x9b\u202eé`, Clean("a\x1b[2Jb\nc\x9b\u202eé"))
+	assert.Equal(t, "\ufffd", Clean("\ufffd"))
+}
+
+func TestWrapLosesNothing(t *testing.T) {
+	text := "a " + strings.Repeat("x", 95) + " " + strings.Repeat("é ", 60)
+	lines := wrap(text, 30)
+	for _, line := range lines {
+		assert.LessOrEqual(t, width(line), 30)
+	}
+	assert.Equal(t, strings.ReplaceAll(text, " ", ""), strings.ReplaceAll(strings.Join(lines, ""), " ", ""))
+}

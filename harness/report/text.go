@@ -1,0 +1,204 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/kadbench/kadbench/harness/record"
+)
+
+// Limits of a text report: what a person reads.
+const (
+	maxLogLines = 10 // of a target's stderr, the last ones
+	maxReasons  = 8  // of unsupported and skipped cases, the most frequent ones
+)
+
+// Text writes a report to read: one block for each case that did not pass, then a table of counts, then the counts in
+// one line with the path of the log.
+func Text(w io.Writer, l *Log, o Options) error {
+	if o.Profile == "" {
+		o.Profile = "base"
+		if l.Summary != nil && l.Summary.Profile != "" {
+			o.Profile = l.Summary.Profile
+		}
+	}
+	o.Width = cmp.Or(o.Width, 100)
+	bw := bufio.NewWriter(w)
+	for _, b := range blocks(l, o.Profile) {
+		b.write(bw, l, o)
+	}
+	writeReasons(bw, l, o)
+	writeTable(bw, l, o)
+	for _, n := range l.Notes {
+		fmt.Fprintf(bw, "note: %s\n", Clean(n))
+	}
+	if l.Summary == nil {
+		fmt.Fprintln(bw, "note: the run did not end; what follows counts the verdicts until then")
+	}
+	fmt.Fprintln(bw, LastLine(l.Count("", o.Profile)))
+	return bw.Flush()
+}
+
+// LastLine is the counts and the path of the log, the form which scripts read.
+func LastLine(s record.Summary) string { return s.String() + "; log " + Clean(s.Log) }
+
+// block is a failure of one case for one target, with every profile in which it failed in just this way.
+type block struct {
+	Result
+	profiles []string
+	levels   []string // by profile
+}
+
+// blocks finds what a profile's report shows, the failures before the warnings, else in the order of the log.
+func blocks(l *Log, profile string) []block {
+	var found []block
+	for _, r := range l.Results {
+		if r.Profile == profile && severity(r.Verdict) > 0 {
+			found = append(found, block{Result: r})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b block) int { return cmp.Compare(severity(b.Verdict), severity(a.Verdict)) })
+	for i := range found {
+		b := &found[i]
+		for _, r := range l.Results {
+			if r.Case == b.Case && r.Target == b.Target && severity(r.Verdict) > 0 && r.Why == b.Why &&
+				reflect.DeepEqual(r.Detail.Failure, b.Detail.Failure) {
+				b.profiles, b.levels = append(b.profiles, r.Profile), append(b.levels, r.Level)
+			}
+		}
+	}
+	return found
+}
+
+// severity orders the verdicts that a report shows; 0 is not shown.
+func severity(v record.Verdict) int {
+	switch v {
+	case record.Warn:
+		return 1
+	case record.Fail, record.XPass, record.Errored:
+		return 2
+	}
+	return 0
+}
+
+// binding is how the clause binds in which profile: "should: amino", or "must: base amino, should: defacto".
+func (b block) binding() string {
+	var parts []string
+	for _, level := range slices.Compact(slices.Sorted(slices.Values(b.levels))) {
+		var in []string
+		for i, p := range b.profiles {
+			if b.levels[i] == level {
+				in = append(in, p)
+			}
+		}
+		parts = append(parts, level+": "+strings.Join(in, " "))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// write prints the block: its first line names verdict, case, target and place; the rest is indented, each row with
+// its name in a column of eight.
+func (b block) write(w io.Writer, l *Log, o Options) {
+	f := b.Detail.Failure
+	if f == nil {
+		f = &record.Failure{}
+	}
+	verdict := strings.ToUpper(string(b.Verdict))
+	color := red
+	if b.Verdict == record.Warn {
+		color = yellow
+	}
+	rest := fmt.Sprintf("%s  (%s)", Clean(b.Target), b.binding())
+	head := fmt.Sprintf("%-5s %s  %s", verdict, b.Case, rest)
+	place := Clean(f.Line)
+	fmt.Fprintf(w, "%s %s  %s", o.paint(color, fmt.Sprintf("%-5s", verdict)), o.paint(bold, b.Case), rest)
+	if gap := o.Width - width(head) - width(place); place != "" && gap >= 2 {
+		fmt.Fprintf(w, "%s%s\n", strings.Repeat(" ", gap), o.paint(dim, place))
+	} else if fmt.Fprintln(w); place != "" {
+		fmt.Fprintf(w, "  %s\n", o.paint(dim, place))
+	}
+	for _, line := range wrap(Clean(f.Prose), o.Width-2) {
+		if line != "" {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
+	row := func(name, text string) {
+		if text == "" {
+			return
+		}
+		for i, line := range wrap(text, o.Width-10) {
+			if i > 0 {
+				name = ""
+			}
+			fmt.Fprintf(w, "  %s%s\n", o.paint(dim, fmt.Sprintf("%-8s", name)), line)
+		}
+	}
+	row("clause", Clean(f.Clause))
+	row("want", Clean(f.Want))
+	got, diff := Clean(f.Got), Clean(f.Diff)
+	if gap := o.Width - 10 - width(got) - width(diff); got != "" && diff != "" && gap >= 2 {
+		fmt.Fprintf(w, "  %s%s%s%s\n", o.paint(dim, "got     "), got, strings.Repeat(" ", min(gap, 6)), o.paint(color, diff))
+	} else {
+		row("got", got)
+		if diff != "" {
+			row("", diff)
+		}
+	}
+	if f.Bytes != "" {
+		where := Clean(f.Where)
+		if where != "" {
+			where = "   (" + where + ")"
+		}
+		row("", Clean(f.Bytes)+where)
+	}
+	if b.Why != "" && (b.Detail.Failure == nil || f.Want == "") { // else want and got say it
+		row("why", Clean(b.Why))
+	}
+	b.writeLog(w, f.Log, o)
+	if others := b.others(l); others != "" {
+		row("others", others)
+	}
+	if f.Repeat != "" { // never broken into lines: it is there to be copied
+		fmt.Fprintf(w, "  %s%s\n", o.paint(dim, "repeat  "), Clean(f.Repeat))
+	}
+	fmt.Fprintln(w)
+}
+
+// writeLog prints the last lines of what the target wrote to its stderr.
+func (b block) writeLog(w io.Writer, log string, o Options) {
+	log = strings.TrimSpace(log)
+	if log == "" {
+		return
+	}
+	lines := strings.Split(log, "\n")
+	for i, line := range lines[max(0, len(lines)-maxLogLines):] {
+		name := ""
+		if i == 0 {
+			name = "log"
+		}
+		line = Clean(line)
+		fmt.Fprintf(w, "  %s%s\n", o.paint(dim, fmt.Sprintf("%-8s", name)), line[:cutAt(line, o.Width-10)])
+	}
+}
+
+// others are the verdicts of all targets on this case, where the run had several.
+func (b block) others(l *Log) string {
+	if len(l.Targets) < 2 {
+		return ""
+	}
+	var parts []string
+	for _, t := range l.Targets {
+		for _, r := range l.Results {
+			if r.Target == t.Name && r.Case == b.Case && r.Profile == b.Profile {
+				parts = append(parts, Clean(t.Name)+" "+string(r.Verdict))
+				break
+			}
+		}
+	}
+	return strings.Join(parts, " · ")
+}
