@@ -1,0 +1,136 @@
+package target
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-varint"
+
+	"github.com/kadbench/kadbench/kad/wire"
+)
+
+const (
+	// serveIdle ends an inbound stream on which nothing came: go's servers wait 60 s.
+	serveIdle = 60 * time.Second
+	// maxKnown is how many peers a serving puppet can know; its answers sort them all. The largest plans have 200.
+	maxKnown = 1024
+)
+
+// directory is what a serving puppet knows.
+type directory struct {
+	mu    sync.Mutex
+	peers []knownPeer
+}
+
+type knownPeer struct {
+	id    peer.ID
+	place [32]byte // SHA-256 of the id: where it is in the keyspace
+	addrs wire.Addrs
+}
+
+// Know sets the peers which a serving puppet tells of; at most 1,024, the rest is dropped.
+func (p *Puppet) Know(peers []peer.AddrInfo) {
+	known := make([]knownPeer, 0, len(peers))
+	for _, info := range peers[:min(len(peers), maxKnown)] {
+		k := knownPeer{id: info.ID, place: sha256.Sum256([]byte(info.ID))}
+		for _, a := range info.Addrs {
+			b := a.Bytes()
+			k.addrs = append(k.addrs, 0x12) // field 2 of Peer, length-delimited
+			k.addrs = append(k.addrs, varint.ToUvarint(uint64(len(b)))...)
+			k.addrs = append(k.addrs, b...)
+		}
+		known = append(known, k)
+	}
+	p.known.mu.Lock()
+	p.known.peers = known
+	p.known.mu.Unlock()
+}
+
+// nearest lists the n known peers nearest to a key, by SHA-256 and XOR, without those left out.
+func (d *directory) nearest(key []byte, n int, without ...peer.ID) []wire.Peer {
+	d.mu.Lock()
+	known := slices.Clone(d.peers)
+	d.mu.Unlock()
+	known = slices.DeleteFunc(known, func(k knownPeer) bool { return slices.Contains(without, k.id) })
+	place := sha256.Sum256(key)
+	slices.SortFunc(known, func(a, b knownPeer) int {
+		for i := range place {
+			if x, y := a.place[i]^place[i], b.place[i]^place[i]; x != y {
+				return int(x) - int(y)
+			}
+		}
+		return 0
+	})
+	var out []wire.Peer
+	for _, k := range known[:min(n, len(known))] {
+		out = append(out, wire.Peer{ID: []byte(k.id), Addrs: k.addrs})
+	}
+	return out
+}
+
+// serve answers one inbound stream honestly until it ends: the K nearest peers it knows, never itself nor the asker
+// (ipfs-kad L357); the echo of a PUT_VALUE; no records and no providers; silence on ADD_PROVIDER; PING. What is no
+// message, or an unknown type, resets the stream (libp2p-kad L391).
+func (p *Puppet) serve(raw network.Stream, from peer.ID, hear func(Event)) {
+	defer raw.Reset() // after Close, does nothing
+	var cut frames
+	buf := make([]byte, readSize)
+	var out []byte
+	for {
+		raw.SetReadDeadline(time.Now().Add(serveIdle))
+		n, err := raw.Read(buf)
+		ok := true
+		cut.feed(buf[:n], func(frame, body []byte) {
+			hear(Event{Kind: Frame, At: time.Now(), Raw: frame, Body: body})
+			if !ok {
+				return
+			}
+			if out, ok = p.answer(out[:0], body, from); ok && len(out) > 0 {
+				raw.SetWriteDeadline(time.Now().Add(serveIdle))
+				_, err := raw.Write(out)
+				ok = err == nil
+			}
+		})
+		if !ok || cut.bad != nil {
+			return
+		}
+		if err != nil {
+			if len(cut.rest()) == 0 {
+				raw.Close()
+			}
+			return
+		}
+	}
+}
+
+// answer appends the frame that answers a request; nothing where there is no answer; false where it is no request.
+func (p *Puppet) answer(dst, request []byte, from peer.ID) ([]byte, bool) {
+	var m wire.Message
+	if wire.Decode(request, &m) != nil {
+		return dst, false
+	}
+	reply := wire.Message{Type: m.Type, Key: m.Key}
+	switch m.Type {
+	case wire.FindNode, wire.GetValue, wire.GetProviders:
+		if len(m.Key) == 0 {
+			return dst, false
+		}
+		reply.CloserPeers = p.known.nearest(m.Key, p.cfg.K, p.id, from)
+	case wire.PutValue:
+		if !m.HasRecord || !bytes.Equal(m.Key, m.Record.Key) {
+			return dst, false
+		}
+		reply.HasRecord, reply.Record = true, m.Record
+	case wire.AddProvider:
+		return dst, true
+	case wire.Ping:
+	default:
+		return dst, false
+	}
+	return wire.AppendFrame(dst, &reply), true
+}
