@@ -1,0 +1,11 @@
+// Package plans holds the plan files of the suite, embedded in the binary: each case in conformance/<area>/<slug>.plan,
+// and smoke.txt, the ids of the cases which a run without arguments makes. README.md says how to add one.
+package plans
+
+import "embed"
+
+// FS holds conformance/<area>/<slug>.plan and smoke.txt. The id of a case is its path below conformance without the
+// ending.
+//
+//go:embed conformance smoke.txt
+var FS embed.FS
