@@ -35,12 +35,12 @@ func (a Addrs) Append(addr []byte) Addrs {
 // All yields each address as a view of a. A list which was not made by this package and is malformed ends early.
 func (a Addrs) All() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for len(a) > 0 {
-			addr, rest, ok := a.cut()
+		for left := a; len(left) > 0; {
+			addr, rest, ok := left.cut()
 			if !ok || !yield(addr) {
 				return
 			}
-			a = rest
+			left = rest
 		}
 	}
 }
