@@ -1,0 +1,253 @@
+package p2p
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/multiformats/go-multistream"
+
+	"github.com/kadbench/kadbench/kad"
+	"github.com/kadbench/kadbench/kad/wire"
+)
+
+const (
+	// rest is how long a stream stays unused after a reply before it is used again. FIND_NODE replies name no key, so
+	// a second answer to the last request could pass for the answer to the next; one that comes within a rest is
+	// noticed, and the stream is dropped. A lookup asks each peer once, so the rest costs it nothing.
+	rest = 100 * time.Millisecond
+
+	// maxRest is when an idle stream is closed: js-libp2p and go-libp2p-kad-dht drop theirs after 10 s and 60 s.
+	maxRest = 9 * time.Second
+
+	// maxIdle is how many idle streams are kept for a peer: one stream serves one lookup at a time, and more than a few
+	// lookups at once seldom ask the same peer.
+	maxIdle = 4
+
+	// confirm is how long we wait for a peer to end its side of an ADD_PROVIDER, which tells that it was read. It has no
+	// reply; a peer that keeps the stream open has it too, as far as we can tell.
+	confirm = time.Second
+)
+
+// clientStream is an outbound stream with one request in flight. A goroutine reads it from the first request on, so
+// that what comes unasked, or the peer's end of the stream, is noticed while it rests.
+type clientStream struct {
+	o       *outbound
+	s       network.Stream
+	peer    peer.ID
+	replies chan []byte   // a frame's body, for the one request in flight
+	done    chan struct{} // closed when the reader has ended
+	err     error         // why it has; read after done
+
+	reading bool          // the reader runs
+
+	mu     sync.Mutex
+	asking bool // a request is in flight
+
+	// Guarded by outbound.mu.
+	rested time.Time // since when it rests
+	timer  *time.Timer
+	ended  bool // the reader has ended: it must not rest
+}
+
+// take takes a stream that has rested long enough; nil: there is none. ADD_PROVIDER gets a fresh one always, since it
+// is not used again.
+func (o *outbound) take(r *request) *clientStream {
+	if r.kind == kad.SendAddProvider {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	q := o.peers[r.peer]
+	if q == nil || len(q.idle) == 0 || time.Since(q.idle[0].rested) < rest {
+		return nil
+	}
+	st := q.idle[0]
+	q.idle = q.idle[1:]
+	st.timer.Stop()
+	return st
+}
+
+// park lets a stream rest for the next request.
+func (o *outbound) park(st *clientStream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	q := o.queue(st.peer)
+	if o.closed || st.ended || len(q.idle) >= maxIdle {
+		o.forget(st.peer, q)
+		st.discard()
+		return
+	}
+	st.rested = time.Now()
+	st.timer = time.AfterFunc(maxRest, st.drop)
+	q.idle = append(q.idle, st)
+}
+
+// drop takes a stream out of those at rest and ends it.
+func (st *clientStream) drop() {
+	o := st.o
+	o.mu.Lock()
+	st.ended = true
+	if q := o.peers[st.peer]; q != nil {
+		for i, other := range q.idle {
+			if other == st {
+				st.timer.Stop()
+				q.idle = append(q.idle[:i:i], q.idle[i+1:]...)
+				break
+			}
+		}
+		o.forget(st.peer, q)
+	}
+	o.mu.Unlock()
+	st.discard()
+}
+
+func (st *clientStream) discard() { _ = st.s.Reset() }
+
+// dialStream opens a stream over an existing connection. go-libp2p may negotiate lazily: the protocol is proposed with
+// the first request, and that the peer speaks it shows in the first reply only.
+func (o *outbound) dialStream(ctx context.Context, r *request) (*clientStream, kad.ErrorKind) {
+	s, err := o.n.host.NewStream(network.WithNoDial(ctx, "kad: the connection is there"), r.peer, o.n.protocols...)
+	if err != nil {
+		return nil, kindOf(err)
+	}
+	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte), done: make(chan struct{})}, kad.ErrNone
+}
+
+// ask sends a request and makes the input of its reply. again: the stream was dead before the reply began, and another
+// may do.
+func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why kad.ErrorKind, again bool) {
+	frame := r.frame(st.o.n)
+	used := st.reading
+	st.mu.Lock()
+	st.asking = true
+	st.mu.Unlock()
+	_ = st.s.SetDeadline(r.deadline)
+	stop := context.AfterFunc(ctx, st.discard)
+	defer stop()
+	if _, err := st.s.Write(frame); err != nil {
+		st.discard()
+		return in, st.why(ctx, err), used
+	}
+	if r.kind == kad.SendAddProvider {
+		in, why = st.announced(ctx, r)
+		return in, why, false
+	}
+	if !used {
+		st.reading = true
+		st.o.n.work.Go(st.read)
+	}
+	select {
+	case body := <-st.replies:
+		in, why = st.o.n.understand(r, body)
+		if why != kad.ErrNone {
+			st.discard()
+			return in, why, false
+		}
+		st.o.n.confirm(st.s.Conn())
+		_ = st.s.SetDeadline(time.Time{})
+		if !stop() { // the context ended meanwhile, and the stream with it
+			return in, why, false
+		}
+		st.o.park(st)
+		return in, why, false
+	case <-st.done:
+		return in, st.why(ctx, st.err), used && (errors.Is(st.err, errBeforeReply) || errors.Is(st.err, errUnasked))
+	}
+}
+
+// announced ends an ADD_PROVIDER. The peer has no reply to make, but most end their side when they have read it, and a
+// few echo it; a reset means that it was refused.
+func (st *clientStream) announced(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
+	defer st.discard()
+	in := kad.Input{Kind: kad.AddProviderRes, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query}
+	if err := st.s.CloseWrite(); err != nil {
+		return kad.Input{}, st.why(ctx, err)
+	}
+	_ = st.s.SetReadDeadline(time.Now().Add(confirm))
+	switch _, err := st.s.Read(make([]byte, 1)); {
+	case err == nil, errors.Is(err, io.EOF):
+		st.o.n.confirm(st.s.Conn())
+	case ctx.Err() != nil || !isTimeout(err):
+		return kad.Input{}, st.why(ctx, err)
+	}
+	return in, kad.ErrNone
+}
+
+var (
+	errBeforeReply = errors.New("the stream ended before the reply")
+	errUnasked     = errors.New("a message that nobody asked for")
+)
+
+// read hands on one frame for each request and ends the stream at anything else.
+func (st *clientStream) read() {
+	defer close(st.done)
+	r := bufio.NewReaderSize(st.s, 4<<10)
+	for {
+		_, err := r.Peek(1)
+		if err != nil {
+			st.err = errors.Join(errBeforeReply, err)
+			break
+		}
+		st.mu.Lock()
+		asked := st.asking
+		st.mu.Unlock()
+		if !asked {
+			st.err = errUnasked
+			break
+		}
+		body, err := wire.ReadFrame(r, nil, st.o.n.limits.ReceiveBytes)
+		if err != nil {
+			st.err = err
+			break
+		}
+		st.mu.Lock()
+		st.asking = false
+		st.mu.Unlock()
+		select {
+		case st.replies <- body:
+		case <-st.o.n.ctx.Done():
+			st.err = st.o.n.ctx.Err()
+			st.discard()
+			return
+		}
+	}
+	st.drop()
+}
+
+// why is the kind of a failure for the core.
+func (st *clientStream) why(ctx context.Context, err error) kad.ErrorKind {
+	if ctx.Err() != nil {
+		return kad.ErrTimeout
+	}
+	return kindOf(err)
+}
+
+func kindOf(err error) kad.ErrorKind {
+	var malformed *wire.Error
+	switch {
+	case errors.Is(err, multistream.ErrNotSupported[protocol.ID]{}):
+		return kad.ErrUnsupported
+	case isTimeout(err):
+		return kad.ErrTimeout
+	case errors.Is(err, network.ErrReset), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return kad.ErrReset
+	case errors.As(err, &malformed), errors.Is(err, errUnasked):
+		return kad.ErrInvalid
+	}
+	return kad.ErrReset
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &t) && t.Timeout()
+}
+

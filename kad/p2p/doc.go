@@ -1,0 +1,34 @@
+// Package p2p runs a kad.Kademlia on a go-libp2p host. A Node is a server, a client, or both, of the protocol
+// /ipfs/kad/1.0.0 or another; it is the only part of kad that knows go-libp2p.
+//
+//	n, err := p2p.New(p2p.Config{Kad: kad.Config{Mode: kad.ModeServer}})
+//	if err != nil { ... }
+//	if err := n.Start(ctx); err != nil { ... }
+//	defer n.Close()
+//
+//	err = n.Connect(ctx, someone)                        // peer.AddrInfo; whoever serves the protocol enters the table
+//	near, err := n.GetClosestPeers(ctx, []byte(id), 0)   // near.Peers, near.Stats
+//	put, err := n.PutRecord(ctx, p2p.Record{Key: key, Value: value}, kad.Majority)
+//
+// New starts nothing, Start does, and Close ends all of it. The zero Config is a sane node; Config.Check says what is
+// wrong with any other.
+//
+// # How a request is served
+//
+// A stream has one goroutine. It reads a frame, decodes it, and validates a record if there is one; then it takes the
+// lock, steps the core, hands what the Step caused for others to their queues, and lets the lock go; then it encodes
+// the reply and writes it. So the lock is held for about a microsecond, and everything that costs more runs beside it
+// (step.go, inbound.go, exchange.go).
+//
+// # How a request is sent
+//
+// The core's commands go into a queue for each peer, in the core's order. A goroutine takes one, connects if need be,
+// asks on a stream that is new or has rested, and steps the core with what came back (outbound.go, clientstream.go,
+// message.go). An operation of the application is a query of the core; its method waits for the query's last event
+// (query.go, operations.go).
+//
+// # How time passes
+//
+// One timer is set to Kademlia.Wake. The clock is the system's, and Advance moves it ahead for tests of expiry. Limits
+// and timeouts of streams are this package's own and stand in Limits, each with its reason.
+package p2p

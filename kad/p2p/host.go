@@ -1,0 +1,53 @@
+package p2p
+
+import (
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+)
+
+// userAgent is what identify tells of us.
+const userAgent = "kadbench"
+
+// newHost opens a go-libp2p host as the configuration says: yamux over TCP, QUIC with its own streams.
+func newHost(cfg Config, key crypto.PrivKey) (host.Host, error) {
+	opts := []libp2p.Option{
+		libp2p.Identity(key),
+		libp2p.ListenAddrStrings(cfg.Listen...),
+		libp2p.UserAgent(userAgent),
+		libp2p.DefaultMuxers,
+		// go-libp2p's own metrics would count every read and write of a stream.
+		libp2p.DisableMetrics(),
+		// Addresses by which others happened to see us are not advertised: they are a NAT's ephemeral ports as often
+		// as not.
+		libp2p.DisableIdentifyAddressDiscovery(),
+	}
+	for _, t := range cfg.Transports {
+		switch t {
+		case TCP:
+			opts = append(opts, libp2p.Transport(tcp.NewTCPTransport))
+		case QUIC:
+			opts = append(opts, libp2p.Transport(quic.NewTransport))
+		}
+	}
+	for _, s := range cfg.Security {
+		switch s {
+		case Noise:
+			opts = append(opts, libp2p.Security(noise.ID, noise.New))
+		case TLS:
+			opts = append(opts, libp2p.Security(libp2ptls.ID, libp2ptls.New))
+		}
+	}
+	if cfg.Unlimited {
+		opts = append(opts,
+			libp2p.ResourceManager(&network.NullResourceManager{}),
+			libp2p.ConnectionManager(connmgr.NullConnMgr{}))
+	}
+	return libp2p.New(opts...)
+}

@@ -1,0 +1,197 @@
+package p2p
+
+import (
+	"bufio"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"github.com/kadbench/kadbench/kad"
+	"github.com/kadbench/kadbench/kad/wire"
+)
+
+// readAhead of an inbound stream. It holds any request but a PUT_VALUE or an ADD_PROVIDER with many addresses, so that
+// one Read brings a whole request, and several small ones that were sent in a row. A stream that is idle costs this much.
+const readAhead = 512
+
+// renewEvery is how stale a stream's deadline may be: setting one stops and starts a timer, too much for each request.
+// So a stream is given its IdleTimeout less at most a second.
+const renewEvery = kad.Time(time.Second)
+
+// inbound serves the streams that peers open.
+type inbound struct {
+	n     *Node
+	mu    sync.Mutex
+	on    bool
+	conns map[network.Conn]*inboundConn // of connections with open streams
+}
+
+// inboundConn bounds what one connection may ask of us.
+type inboundConn struct {
+	streams map[*inboundStream]struct{}
+	serving chan struct{} // one place for each request that is being served
+}
+
+// inboundStream is one stream, served by one goroutine: any number of requests, one after another.
+type inboundStream struct {
+	n       *Node
+	s       network.Stream
+	conn    *inboundConn
+	r       *bufio.Reader
+	peer    []byte   // its binary id
+	renewed kad.Time // when the deadline was last set
+}
+
+func (in *inbound) init(n *Node) {
+	in.n = n
+	in.conns = make(map[network.Conn]*inboundConn)
+}
+
+func (in *inbound) open() {
+	in.mu.Lock()
+	in.on = true
+	in.mu.Unlock()
+}
+
+// reset ends all streams and accepts no more.
+func (in *inbound) reset() {
+	in.mu.Lock()
+	in.on = false
+	var all []network.Stream
+	for _, c := range in.conns {
+		for st := range c.streams {
+			all = append(all, st.s)
+		}
+	}
+	in.mu.Unlock()
+	for _, s := range all {
+		_ = s.Reset()
+	}
+}
+
+// handle is the stream handler: go-libp2p calls it on a goroutine of the stream's own.
+func (in *inbound) handle(s network.Stream) {
+	st := in.admit(s)
+	if st == nil {
+		_ = s.Reset()
+		return
+	}
+	if st.serve() {
+		_ = s.Close()
+	} else {
+		_ = s.Reset()
+	}
+	in.release(st)
+}
+
+// admit counts a stream in, unless its connection has as many as it may or we are no server any more.
+func (in *inbound) admit(s network.Stream) *inboundStream {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.on {
+		return nil
+	}
+	c := in.conns[s.Conn()]
+	if c == nil {
+		c = &inboundConn{
+			streams: make(map[*inboundStream]struct{}),
+			serving: make(chan struct{}, in.n.limits.InboundRequests),
+		}
+		in.conns[s.Conn()] = c
+	}
+	if len(c.streams) >= in.n.limits.InboundStreams {
+		return nil
+	}
+	st := &inboundStream{
+		n:    in.n,
+		s:    s,
+		conn: c,
+		r:    bufio.NewReaderSize(s, readAhead),
+		peer: []byte(s.Conn().RemotePeer()),
+	}
+	c.streams[st] = struct{}{}
+	in.n.work.Add(1)
+	return st
+}
+
+func (in *inbound) release(st *inboundStream) {
+	in.mu.Lock()
+	delete(st.conn.streams, st)
+	if len(st.conn.streams) == 0 {
+		delete(in.conns, st.s.Conn())
+	}
+	in.mu.Unlock()
+	in.n.work.Done()
+}
+
+// serve answers requests until the peer ends the stream between two of them, which is a clean end (true), or something
+// is wrong (false): bytes that cannot be read, a request that is refused, silence, or a reply that is not read.
+func (st *inboundStream) serve() (clean bool) {
+	st.renew(st.n.clock.now())
+	for {
+		// Waiting for a request takes neither a place nor a buffer.
+		if _, err := st.r.Peek(1); err != nil {
+			return err == io.EOF
+		}
+		select {
+		case st.conn.serving <- struct{}{}:
+		case <-st.n.ctx.Done():
+			return false
+		}
+		x := exchanges.Get().(*exchange)
+		ok := st.exchange(x)
+		x.release()
+		<-st.conn.serving
+		if !ok {
+			return false
+		}
+	}
+}
+
+// exchange reads one request, answers it and says whether the stream goes on.
+func (st *inboundStream) exchange(x *exchange) bool {
+	if !frameBuffered(st.r) {
+		// The rest of the frame has IdleTimeout from its first byte on.
+		st.renew(st.n.clock.now())
+	}
+	body, err := wire.ReadFrame(st.r, x.body, st.n.limits.ReceiveBytes)
+	if err != nil {
+		return false
+	}
+	x.body = body[:0]
+	if wire.Decode(body, &x.request) != nil {
+		return false
+	}
+	if !x.input(st) {
+		return false
+	}
+	now := st.n.step(&x.in, &x.out)
+	st.renew(now)
+	switch answer := x.answer(); {
+	case answer == nil || answer.Kind == kad.Reset:
+		return false
+	case x.reply(answer, now, st.n.limits.SendBytes):
+		if _, err := st.s.Write(x.frame); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// renew gives the stream IdleTimeout from now, for reading and for writing, unless that was done a moment ago.
+func (st *inboundStream) renew(now kad.Time) {
+	if st.renewed != 0 && now-st.renewed < renewEvery {
+		return
+	}
+	st.renewed = now
+	// An error means that the stream is gone; the next read tells.
+	_ = st.s.SetDeadline(time.Now().Add(st.n.limits.IdleTimeout))
+}
+
+// frameBuffered says whether a whole frame of at most 127 bytes lies in r: the common request.
+func frameBuffered(r *bufio.Reader) bool {
+	b, err := r.Peek(1)
+	return err == nil && b[0] < 0x80 && r.Buffered() > int(b[0])
+}

@@ -1,0 +1,241 @@
+package p2p
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/kadbench/kadbench/kad"
+)
+
+// Node is a kad.Kademlia on a go-libp2p host. Its methods may be called from any goroutine.
+type Node struct {
+	cfg       Config
+	limits    Limits
+	id        peer.ID
+	key       crypto.PrivKey // nil when the host was given
+	protocols []protocol.ID
+	records   namespaces
+	clock     clock
+	host      host.Host // set by Start
+	ownsHost  bool
+
+	// mu guards the core and what must keep the core's order. It is held for one Step and the hand-over of what that
+	// Step caused, about a microsecond; nothing under it waits, encodes or validates.
+	mu       sync.Mutex
+	core     *kad.Kademlia
+	started  bool
+	closed   bool
+	requests kad.RequestID
+	armed    kad.Time // when the timer rings; 0: it is off
+	timer    *time.Timer
+	conns    map[network.Conn]*connection
+	peers    map[peer.ID]int // how many connections there are
+	listens  map[string]bool // listen addresses that the core knows, as bytes
+	external map[string]bool
+	queries  map[kad.QueryID]*query
+	later    []kad.Input // inputs that came up while the lock was held for another
+
+	events   chan kad.Event
+	watched  atomic.Bool // somebody called Events
+	dropped  atomic.Uint64
+	modeSet  sync.Mutex  // held while the handlers are being set or removed
+	server   atomic.Bool // what the core wants
+	serving  bool        // what the host does; guarded by modeSet
+	inbound  inbound
+	outbound outbound
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	stir   chan struct{} // wakes the loop: there is something in later, or the mode changed
+	work   sync.WaitGroup
+}
+
+// New makes a node and starts nothing: no socket is opened and no goroutine runs before Start.
+func New(cfg Config) (*Node, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	n := &Node{
+		cfg:      cfg,
+		limits:   cfg.Limits,
+		key:      cfg.PrivKey,
+		records:  cfg.Validators,
+		clock:    newClock(),
+		host:     cfg.Host,
+		ownsHost: cfg.Host == nil,
+		conns:    make(map[network.Conn]*connection),
+		peers:    make(map[peer.ID]int),
+		listens:  make(map[string]bool),
+		external: make(map[string]bool),
+		queries:  make(map[kad.QueryID]*query),
+		events:   make(chan kad.Event, cfg.Limits.Events),
+		stir:     make(chan struct{}, 1),
+	}
+	for _, p := range cfg.Protocols {
+		n.protocols = append(n.protocols, protocol.ID(p))
+	}
+	var err error
+	if n.ownsHost {
+		if n.key == nil {
+			if n.key, err = randomIdentity(); err != nil {
+				return nil, fmt.Errorf("identity: %w", err)
+			}
+		}
+		if n.id, err = peer.IDFromPrivateKey(n.key); err != nil {
+			return nil, fmt.Errorf("identity: %w", err)
+		}
+	} else {
+		n.id = n.host.ID()
+	}
+	if n.core, err = kad.New([]byte(n.id), kad.NewDirectory(), cfg.Kad); err != nil {
+		return nil, fmt.Errorf("core: %w", err)
+	}
+	n.server.Store(n.core.Mode() == kad.ModeServer)
+	n.inbound.init(n)
+	n.outbound.init(n)
+	return n, nil
+}
+
+// Start opens the host (unless one was given), listens, serves if the mode says so, and begins to dial the bootstrap
+// peers. It may be called once. The context bounds Start itself, not the node.
+func (n *Node) Start(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	if n.started || n.closed {
+		n.mu.Unlock()
+		return fmt.Errorf("start: %w", ErrClosed)
+	}
+	n.started = true
+	n.mu.Unlock()
+
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	if n.ownsHost {
+		h, err := newHost(n.cfg, n.key)
+		if err != nil {
+			n.Close()
+			return fmt.Errorf("host: %w", err)
+		}
+		n.host = h
+	}
+	n.timer = time.NewTimer(time.Hour)
+	n.timer.Stop()
+	if err := n.watchHost(); err != nil {
+		n.Close()
+		return fmt.Errorf("host: %w", err)
+	}
+	n.work.Go(n.loop)
+	n.applyMode()
+	for _, a := range n.cfg.Bootstrap {
+		info, err := peer.AddrInfoFromString(a)
+		if err != nil || info.ID == n.id {
+			continue // Check has seen them all
+		}
+		n.work.Go(func() { _ = n.connect(n.ctx, *info) })
+	}
+	return nil
+}
+
+// Close ends everything that Start began: queries end with ErrClosed, streams are reset, and the host is closed unless
+// it was given. When Close returns no goroutine of the node is left.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	if n.closed || !n.started {
+		n.closed = true
+		n.mu.Unlock()
+		return nil
+	}
+	n.closed = true
+	for id, q := range n.queries {
+		delete(n.queries, id)
+		q.end(ErrClosed)
+	}
+	n.mu.Unlock()
+
+	n.cancel()
+	var err error
+	if n.host != nil {
+		n.serve(false)
+		n.outbound.close()
+		if n.ownsHost {
+			err = n.host.Close()
+		}
+	}
+	if n.timer != nil {
+		n.timer.Stop()
+	}
+	n.work.Wait()
+	return err
+}
+
+// ID is the node's peer id.
+func (n *Node) ID() peer.ID { return n.id }
+
+// Host is the go-libp2p host; nil before Start unless it was given.
+func (n *Node) Host() host.Host { return n.host }
+
+// Addrs are the addresses on which the node listens, each with /p2p/ID; none before Start.
+func (n *Node) Addrs() []ma.Multiaddr {
+	if n.host == nil {
+		return nil
+	}
+	addrs, err := peer.AddrInfoToP2pAddrs(host.InfoFromHost(n.host))
+	if err != nil {
+		return nil // cannot be: the id is our own
+	}
+	return addrs
+}
+
+// ProtocolNames are the protocol ids that the node serves and asks for, in order of preference.
+func (n *Node) ProtocolNames() []string { return append([]string(nil), n.cfg.Protocols...) }
+
+// Mode says whether the node answers: kad.ModeServer or kad.ModeClient.
+func (n *Node) Mode() kad.Mode {
+	if n.server.Load() {
+		return kad.ModeServer
+	}
+	return kad.ModeClient
+}
+
+// SetMode makes the node a server or a client, or (kad.ModeAuto) leaves it to whether it can be reached. When it
+// returns, the protocol is advertised or no longer so, and a client's inbound streams have been reset.
+func (n *Node) SetMode(mode kad.Mode) error {
+	if err := n.do(kad.Input{Kind: kad.OpSetMode, Mode: mode}, nil); err != nil {
+		return err
+	}
+	n.applyMode()
+	return nil
+}
+
+// Advance moves the node's clock ahead by d, as if so much time had passed: what is due by then happens. It is for
+// tests of expiry. Deadlines of streams are the system's and stay where they are.
+func (n *Node) Advance(d time.Duration) {
+	n.clock.advance(d)
+	_ = n.do(kad.Input{Kind: kad.Tick}, nil)
+}
+
+// Events tells what happens, in the order of the core. The first call begins the telling; before it nothing is kept.
+// If nobody reads, Limits.Events wait, and then the newest is dropped and counted by Dropped: a reader that is slow
+// must not stop the node. The channel is never closed. Queries run by the methods of Node show up here too.
+func (n *Node) Events() <-chan kad.Event {
+	n.watched.Store(true)
+	return n.events
+}
+
+// Dropped is how many events found the queue of Events full.
+func (n *Node) Dropped() uint64 { return n.dropped.Load() }

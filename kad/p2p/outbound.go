@@ -1,0 +1,221 @@
+package p2p
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/kadbench/kadbench/kad"
+)
+
+// outbound carries the core's requests to peers: a queue for each peer, so that their order is the core's, and as many
+// goroutines as there are requests under way, none when there is nothing to send.
+type outbound struct {
+	n     *Node
+	dials chan struct{} // a place for each dial under way
+
+	mu      sync.Mutex // taken under Node.mu; never the other way round
+	closed  bool
+	peers   map[peer.ID]*peerQueue
+	dialing int // Dial commands that run or wait
+}
+
+// maxDialing bounds the Dial commands that wait for a place: ten for each that runs. A core that wants more is told
+// that the dial failed.
+const maxDialing = 1000
+
+// peerQueue is what is under way to one peer; it exists while there is a request or an idle stream.
+type peerQueue struct {
+	waiting []*request
+	running int
+	idle    []*clientStream // the one that has rested longest first
+}
+
+// request is one to send, with all that it needs once the lock is gone.
+type request struct {
+	kind      kad.CommandKind
+	peer      peer.ID
+	query     kad.QueryID
+	addrs     kad.Addrs
+	key       []byte
+	record    kad.Record
+	providers []kad.PeerInfo
+	deadline  time.Time
+}
+
+func (o *outbound) init(n *Node) {
+	o.n = n
+	o.dials = make(chan struct{}, n.limits.Dials)
+	o.peers = make(map[peer.ID]*peerQueue)
+}
+
+// send queues a request of the core. It is called under Node.mu and copies what the command only lends.
+func (o *outbound) send(c *kad.Command, now time.Time) kad.ErrorKind {
+	r := &request{
+		kind:      c.Kind,
+		peer:      peer.ID(c.Peer.ID),
+		query:     c.Query,
+		addrs:     c.Peer.Addrs,
+		key:       append([]byte(nil), c.Key...),
+		record:    c.Record,
+		providers: append([]kad.PeerInfo(nil), c.Providers...),
+		deadline:  now.Add(o.n.limits.RequestTimeout),
+	}
+	r.record.Key = append([]byte(nil), c.Record.Key...)
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return kad.ErrRefused
+	}
+	q := o.queue(r.peer)
+	if q.running >= o.n.limits.OutboundRequests {
+		if len(q.waiting) >= o.n.limits.OutboundQueue {
+			return kad.ErrRefused
+		}
+		q.waiting = append(q.waiting, r)
+		return kad.ErrNone
+	}
+	q.running++
+	o.n.work.Go(func() { o.run(q, r) })
+	return kad.ErrNone
+}
+
+func (o *outbound) queue(p peer.ID) *peerQueue {
+	q := o.peers[p]
+	if q == nil {
+		q = &peerQueue{}
+		o.peers[p] = q
+	}
+	return q
+}
+
+// run performs a request and then those that waited for its place.
+func (o *outbound) run(q *peerQueue, r *request) {
+	for r != nil {
+		o.perform(r)
+		o.mu.Lock()
+		p := r.peer
+		r = nil
+		if len(q.waiting) > 0 {
+			r = q.waiting[0]
+			q.waiting = q.waiting[1:]
+		} else {
+			q.running--
+			o.forget(p, q)
+		}
+		o.mu.Unlock()
+	}
+}
+
+// forget drops an empty queue; o.mu is held.
+func (o *outbound) forget(p peer.ID, q *peerQueue) {
+	if q.running == 0 && len(q.waiting) == 0 && len(q.idle) == 0 && o.peers[p] == q {
+		delete(o.peers, p)
+	}
+}
+
+// perform brings one request to its peer and steps what came of it.
+func (o *outbound) perform(r *request) {
+	ctx, cancel := context.WithDeadline(o.n.ctx, r.deadline)
+	defer cancel()
+	in, why := o.attempt(ctx, r)
+	if why != kad.ErrNone {
+		if why == kad.ErrDial {
+			o.step(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: []byte(r.peer)}})
+		}
+		o.step(kad.Input{Kind: kad.QueryError, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query, Err: why})
+		return
+	}
+	o.step(in)
+}
+
+func (o *outbound) step(in kad.Input) { _ = o.n.do(in, nil) }
+
+// attempt connects if need be, and asks on a stream that has rested or on a new one. A rested stream which turns out
+// to be dead before any byte of the reply came is replaced once.
+func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
+	if why := o.reach(ctx, r); why != kad.ErrNone {
+		return kad.Input{}, why
+	}
+	st := o.take(r)
+	if st != nil {
+		in, why, again := st.ask(ctx, r)
+		if !again {
+			return in, why
+		}
+	}
+	st, why := o.dialStream(ctx, r)
+	if why != kad.ErrNone {
+		return kad.Input{}, why
+	}
+	in, why, _ := st.ask(ctx, r)
+	return in, why
+}
+
+// reach connects to the peer of a request unless it is connected.
+func (o *outbound) reach(ctx context.Context, r *request) kad.ErrorKind {
+	if o.n.host.Network().Connectedness(r.peer) == network.Connected {
+		return kad.ErrNone
+	}
+	return o.connect(ctx, r.peer, r.addrs)
+}
+
+// connect dials, when there is a place.
+func (o *outbound) connect(ctx context.Context, p peer.ID, addrs kad.Addrs) kad.ErrorKind {
+	select {
+	case o.dials <- struct{}{}:
+		defer func() { <-o.dials }()
+	case <-ctx.Done():
+		return kad.ErrTimeout
+	}
+	switch err := o.n.host.Connect(ctx, peer.AddrInfo{ID: p, Addrs: multiaddrs(addrs)}); {
+	case err == nil:
+		return kad.ErrNone
+	case o.n.ctx.Err() == nil && ctx.Err() != nil:
+		return kad.ErrTimeout
+	default:
+		return kad.ErrDial
+	}
+}
+
+// dial runs a Dial command; its success shows as a connection. False: too many wait.
+func (o *outbound) dial(c *kad.Command) bool {
+	p, addrs := peer.ID(c.Peer.ID), c.Peer.Addrs
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || o.dialing >= maxDialing {
+		return false
+	}
+	o.dialing++
+	o.n.work.Go(func() {
+		ctx, cancel := context.WithTimeout(o.n.ctx, o.n.limits.RequestTimeout)
+		defer cancel()
+		why := o.connect(ctx, p, addrs)
+		o.mu.Lock()
+		o.dialing--
+		o.mu.Unlock()
+		if why != kad.ErrNone {
+			o.step(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: []byte(p)}})
+		}
+	})
+	return true
+}
+
+// close ends all requests and streams. New ones are refused; those under way end with the node's context.
+func (o *outbound) close() {
+	o.mu.Lock()
+	o.closed = true
+	var idle []*clientStream
+	for _, q := range o.peers {
+		idle = append(idle, q.idle...)
+		q.idle, q.waiting = nil, nil
+	}
+	o.mu.Unlock()
+	for _, st := range idle {
+		st.discard()
+	}
+}

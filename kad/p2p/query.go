@@ -1,0 +1,186 @@
+package p2p
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/kadbench/kadbench/kad"
+)
+
+// query is an operation that waits for the events of its query in the core.
+type query struct {
+	n      *Node
+	id     kad.QueryID
+	target []byte // of FindPeer: the peer whose addresses any reply may bring
+
+	mu     sync.Mutex
+	events []kad.Event // that were not read yet; the core bounds how many a query can make
+	found  *kad.PeerInfo
+	err    error
+	wake   chan struct{}
+}
+
+// start runs an operation of the core that begins a query.
+func (n *Node) start(ctx context.Context, in kad.Input, target []byte) (*query, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	q := &query{n: n, target: target, wake: make(chan struct{}, 1)}
+	err := n.do(in, func(out *kad.Output) {
+		if out.Err == nil {
+			// Before the events of this very Step are handed on: it may have ended the query already.
+			q.id = out.Query
+			n.queries[q.id] = q
+		}
+	})
+	if err != nil {
+		return nil, operationError(err)
+	}
+	return q, nil
+}
+
+// operationError gives what the core refuses the names of this package, and keeps its own.
+func operationError(err error) error {
+	switch {
+	case errors.Is(err, kad.ErrNoKnownPeers), errors.Is(err, kad.ErrNoPeers):
+		return fmt.Errorf("%w: %w", ErrNoPeers, err)
+	case errors.Is(err, kad.ErrValueTooLarge):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case errors.Is(err, kad.ErrKeyLength), errors.Is(err, kad.ErrWorseRecord):
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return err
+}
+
+// add is called under Node.mu, in the order of the core.
+func (q *query) add(ev kad.Event) {
+	q.mu.Lock()
+	q.events = append(q.events, ev)
+	q.mu.Unlock()
+	q.stir()
+}
+
+func (q *query) end(err error) {
+	q.mu.Lock()
+	q.err = err
+	q.mu.Unlock()
+	q.stir()
+}
+
+func (q *query) stir() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// errFound ends next when a reply has brought what FindPeer seeks.
+var errFound = errors.New("found")
+
+// next waits for the next event. When the context ends, so does the query, at once.
+func (q *query) next(ctx context.Context) (kad.Event, error) {
+	for {
+		q.mu.Lock()
+		if len(q.events) > 0 {
+			ev := q.events[0]
+			q.events = q.events[1:]
+			q.mu.Unlock()
+			return ev, nil
+		}
+		err := q.err
+		if q.found != nil {
+			err = errFound
+		}
+		q.mu.Unlock()
+		if err != nil {
+			return kad.Event{}, err
+		}
+		select {
+		case <-q.wake:
+		case <-ctx.Done():
+			q.finish()
+			return kad.Event{}, ctx.Err()
+		}
+	}
+}
+
+// finish ends the query in the core, with what it has, and gives its last event.
+func (q *query) finish() kad.Event {
+	_ = q.n.do(kad.Input{Kind: kad.OpFinish, Query: q.id}, nil) // it may have ended by itself meanwhile
+	q.n.mu.Lock()
+	delete(q.n.queries, q.id)
+	q.n.mu.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, ev := range q.events {
+		if ev.Step.Last {
+			return ev
+		}
+	}
+	return kad.Event{}
+}
+
+// each calls f for every event until f says that it is enough, and gives the last event and the query's error.
+func (q *query) each(ctx context.Context, f func(ev *kad.Event) (enough bool)) (kad.Event, error) {
+	for {
+		ev, err := q.next(ctx)
+		if err != nil {
+			return ev, err
+		}
+		enough := f != nil && f(&ev)
+		if ev.Step.Last {
+			return ev, queryError(ev.Err)
+		}
+		if enough {
+			return q.finish(), nil
+		}
+	}
+}
+
+func queryError(e kad.QueryErr) error {
+	switch e {
+	case kad.QueryTimeout:
+		return ErrTimeout
+	case kad.QueryNotFound:
+		return ErrNotFound
+	case kad.QueryQuorumFailed:
+		return ErrQuorum
+	}
+	return nil
+}
+
+// found gives the FindPeer that a reply belongs to the addresses of the peer that it seeks.
+func (n *Node) found(id kad.QueryID, closer []kad.PeerInfo) {
+	n.mu.Lock()
+	q := n.queries[id]
+	n.mu.Unlock()
+	if q == nil || q.target == nil {
+		return
+	}
+	for i := range closer {
+		if bytes.Equal(closer[i].ID, q.target) && len(closer[i].Addrs) > 0 {
+			info := closer[i]
+			q.mu.Lock()
+			q.found = &info
+			q.mu.Unlock()
+			q.stir()
+			return
+		}
+	}
+}
+
+// Stats of an operation.
+type Stats struct {
+	Requests, Successes, Failures uint32
+	Hops                          uint32 // the longest chain of peers that led to a peer of the result
+	Duration                      time.Duration
+}
+
+func statsOf(s kad.Stats) Stats {
+	return Stats{Requests: s.Requests, Successes: s.Successes, Failures: s.Failures, Hops: s.Hops,
+		Duration: time.Duration(s.End - s.Start)}
+}

@@ -1,0 +1,182 @@
+package p2p
+
+import (
+	"sync"
+	"time"
+
+	"github.com/kadbench/kadbench/kad"
+)
+
+// outputs are reused by all that steps without answering a request.
+var outputs = sync.Pool{New: func() any { return new(kad.Output) }}
+
+// minWait is how soon the timer may ring again: what the core wants within a millisecond is done together.
+const minWait = time.Millisecond
+
+// step runs one input through the core, hands on all that it caused but the answer to this very request, and returns
+// the time that it took for now. in.Request is chosen here. out is the caller's; the answer is still in it.
+func (n *Node) step(in *kad.Input, out *kad.Output) kad.Time {
+	n.mu.Lock()
+	now := n.stepLocked(in, out)
+	n.handOn(out, in.Request)
+	n.mu.Unlock()
+	return now
+}
+
+// do runs an input that nobody waits for, or whose result see reads under the lock before it is handed on.
+func (n *Node) do(in kad.Input, see func(out *kad.Output)) error {
+	out := outputs.Get().(*kad.Output)
+	defer outputs.Put(out)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed || !n.started {
+		return ErrClosed
+	}
+	n.stepLocked(&in, out)
+	if see != nil {
+		see(out)
+	}
+	n.handOn(out, in.Request)
+	return out.Err
+}
+
+// stepLocked is Step itself. The time is read under the lock, so that the core never sees it run backwards.
+func (n *Node) stepLocked(in *kad.Input, out *kad.Output) kad.Time {
+	n.requests++
+	in.Request = n.requests
+	now := n.clock.now()
+	n.core.Step(now, *in, out)
+	if wake := n.core.Wake(); wake != 0 && (n.armed == 0 || wake < n.armed) && !n.closed {
+		n.armed = wake
+		n.timer.Reset(max(time.Duration(wake-now), minWait))
+	}
+	return now
+}
+
+// handOn puts commands and events into the queues of those whom they concern, under the lock, so that their order is
+// the core's. Nothing here waits.
+func (n *Node) handOn(out *kad.Output, own kad.RequestID) {
+	for i := range out.Commands {
+		c := &out.Commands[i]
+		switch c.Kind {
+		case kad.SendFindNode, kad.SendGetProviders, kad.SendAddProvider, kad.SendGetRecord, kad.SendPutRecord:
+			if why := n.outbound.send(c, time.Now()); why != kad.ErrNone {
+				n.stepLater(kad.Input{Kind: kad.QueryError, Peer: kad.PeerInfo{ID: c.Peer.ID}, Query: c.Query, Err: why})
+			}
+		case kad.Dial:
+			if !n.outbound.dial(c) {
+				n.stepLater(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: c.Peer.ID}})
+			}
+		case kad.SetProtocols:
+			n.server.Store(c.Mode == kad.ModeServer)
+			n.wake()
+		}
+	}
+	for i := range out.Events {
+		n.publish(&out.Events[i])
+	}
+}
+
+// publish tells an event to the operation that waits for it and to the reader of Events.
+func (n *Node) publish(ev *kad.Event) {
+	if ev.Kind == kad.QueryProgressed {
+		if q := n.queries[ev.Query]; q != nil {
+			q.add(cloneEvent(ev))
+			if ev.Step.Last {
+				delete(n.queries, ev.Query)
+			}
+		}
+	}
+	if !n.watched.Load() {
+		return
+	}
+	select {
+	case n.events <- cloneEvent(ev):
+	default:
+		n.dropped.Add(1)
+	}
+}
+
+// stepLater keeps an input that came up while another one was being handed on. There is at most one for each command
+// of a Step, and the loop takes them at once.
+func (n *Node) stepLater(in kad.Input) {
+	in.Peer.ID = append([]byte(nil), in.Peer.ID...)
+	n.later = append(n.later, in)
+	n.wake()
+}
+
+func (n *Node) wake() {
+	select {
+	case n.stir <- struct{}{}:
+	default:
+	}
+}
+
+// loop is the node's one goroutine that lives as long as it does: it rings when the core wants to be stepped, steps
+// what was kept for later, and sets or removes the stream handlers.
+func (n *Node) loop() {
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-n.timer.C:
+			n.mu.Lock()
+			n.armed = 0
+			n.mu.Unlock()
+			_ = n.do(kad.Input{Kind: kad.Tick}, nil)
+		case <-n.stir:
+			n.mu.Lock()
+			later := n.later
+			n.later = nil
+			n.mu.Unlock()
+			for _, in := range later {
+				_ = n.do(in, nil)
+			}
+			n.applyMode()
+		}
+	}
+}
+
+// applyMode brings the host in line with the mode that the core wants.
+func (n *Node) applyMode() {
+	n.mu.Lock()
+	open := n.started && !n.closed
+	n.mu.Unlock()
+	if open {
+		n.serve(n.server.Load())
+	}
+}
+
+// serve sets or removes the stream handlers, which makes identify advertise the protocol or not; a client's open
+// inbound streams are reset.
+func (n *Node) serve(on bool) {
+	n.modeSet.Lock()
+	defer n.modeSet.Unlock()
+	if on == n.serving || on && n.ctx.Err() != nil {
+		return
+	}
+	n.serving = on
+	if on {
+		n.inbound.open()
+		for _, p := range n.protocols {
+			n.host.SetStreamHandler(p, n.inbound.handle)
+		}
+		return
+	}
+	for _, p := range n.protocols {
+		n.host.RemoveStreamHandler(p)
+	}
+	n.inbound.reset()
+}
+
+// cloneEvent copies what an event only borrows: its slices and its key. Ids, addresses and values behind them are
+// replaced by the core, never overwritten.
+func cloneEvent(ev *kad.Event) kad.Event {
+	c := *ev
+	c.Key = append([]byte(nil), ev.Key...)
+	c.Peers = append([]kad.PeerInfo(nil), ev.Peers...)
+	c.Providers = append([]kad.PeerInfo(nil), ev.Providers...)
+	c.Candidates = append([]kad.PeerInfo(nil), ev.Candidates...)
+	c.Record.Key = append([]byte(nil), ev.Record.Key...)
+	return c
+}
