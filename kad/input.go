@@ -11,10 +11,10 @@ const (
 	// they belong to.
 	ProtocolConfirmed // Peer serves the protocol: an outbound stream was answered. Conn, Dialer, Addr (that of the connection, if dialled)
 	FindNodeReq       // Peer, Request, Key; Target: what the host's peerstore holds of the peer whose id is Key, if any
-	FindNodeRes       // Peer, Query, Closer
+	FindNodeRes       // Peer, Query, Key (that of the request), Closer
 	GetProvidersReq   // Peer, Request, Key
 	GetProvidersRes   // Peer, Query, Closer, Providers
-	QueryError        // Peer, Query, Err
+	QueryError        // Peer, Query, Key (that of the request), Err
 	AddProvider       // Peer, Request, Key, Providers (all that the message named)
 	AddProviderRes    // Peer, Query: the ADD_PROVIDER is on the wire (nothing comes back, ruling 1); if not: QueryError
 	GetRecord         // Peer, Request, Key

@@ -1,16 +1,104 @@
 package kad
 
+import (
+	"encoding/binary"
+	"math/rand/v2"
+)
+
 // Kademlia is a participant as pure state; see the package documentation for the loop that drives it.
-type Kademlia struct{ mode Mode }
+type Kademlia struct {
+	cfg  *Config
+	dir  *Directory
+	self Peer
+	key  Key
+	rng  rand.PCG
 
-// New makes a participant with the given binary peer id. It does nothing until stepped.
-func New(id []byte, dir *Directory, cfg Config) (*Kademlia, error) { return &Kademlia{}, nil }
+	table Table
+	store Store
+	links []link // by handle: the peers that are connected
 
-// Step takes one input and says in out what is to be done. It is the only way to change a Kademlia.
-func (k *Kademlia) Step(now Time, in Input, out *Output) {}
+	listen, external Addrs
+	wanted           Mode // as configured or set
+	mode             Mode // what that amounts to at present
 
-// Wake is the moment by which Step wants a Tick; 0: nothing is due.
-func (k *Kademlia) Wake() Time { return 0 }
+	queries   []*query // by id
+	lastQuery QueryID
+	nextSweep Time
+	stepping  bool
+}
+
+// New makes a participant with the given binary peer id and a MemoryStore. It does nothing until stepped. A frozen
+// Directory must hold the id.
+func New(id []byte, dir *Directory, cfg Config) (*Kademlia, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	self := dir.Intern(id)
+	if self == 0 {
+		return nil, ErrPeerID
+	}
+	full := cfg.withDefaults()
+	k := new(Kademlia)
+	k.Init(self, dir, &full)
+	return k, nil
+}
+
+// Init makes a participant in place. The configuration must be one of the presets or otherwise complete and checked; it
+// is shared, as the Directory is, by however many nodes a simulation has.
+func (k *Kademlia) Init(self Peer, dir *Directory, cfg *Config) {
+	*k = Kademlia{cfg: cfg, dir: dir, self: self, key: *dir.Key(self), wanted: cfg.Mode}
+	// Each node draws from a stream of its own, whatever the order in which nodes are stepped.
+	k.rng.Seed(cfg.Seed, binary.BigEndian.Uint64(k.key[8:]))
+	k.table.init(dir, k.key, cfg.K)
+	k.store = NewMemoryStore(cfg.Limits)
+	k.mode = k.resolveMode()
+}
+
+// Wake is the moment by which Step wants a Tick; 0: nothing is due. It may lie in the past: then there was more to do
+// than one Step does.
+func (k *Kademlia) Wake() Time {
+	at := earlier(k.table.NextPending(), k.store.NextExpiry())
+	for _, q := range k.queries {
+		at = earlier(at, q.wake())
+	}
+	return earlier(at, k.nextSweep)
+}
+
+// Self is the local peer: its handle, id and addresses.
+func (k *Kademlia) Self() PeerInfo { return k.dir.Info(k.self) }
 
 // Mode is ModeClient or ModeServer: what the node is at present, ModeAuto resolved.
-func (k *Kademlia) Mode() Mode { return ModeClient }
+func (k *Kademlia) Mode() Mode { return k.mode }
+
+// Config is the configuration with its defaults filled in.
+func (k *Kademlia) Config() Config { return *k.cfg }
+
+// Table is the routing table, to be looked at between two steps.
+func (k *Kademlia) Table() *Table { return &k.table }
+
+// Store is the record store, to be looked at between two steps.
+func (k *Kademlia) Store() Store { return k.store }
+
+// SetStore replaces the store; before the first Step.
+func (k *Kademlia) SetStore(s Store) { k.store = s }
+
+// Directory is where handles are looked up.
+func (k *Kademlia) Directory() *Directory { return k.dir }
+
+// ClosestLocal appends the peers of the table that are nearest to the key's point, at most K, nearest first.
+func (k *Kademlia) ClosestLocal(key []byte, dst []PeerInfo) []PeerInfo {
+	target := KeyOf(key)
+	for _, n := range k.table.Nearest(nil, &target, k.cfg.K) {
+		dst = append(dst, k.info(n))
+	}
+	return dst
+}
+
+// info is what we say of a peer of the table.
+func (k *Kademlia) info(n Near) PeerInfo {
+	info := k.dir.Info(n.Peer)
+	if n.Connected {
+		info.Connection = Connected
+	}
+	return info
+}

@@ -16,7 +16,7 @@ const (
 	// Responses to the inbound Request of Peer.
 	RespondFindNode     // Key, Closer
 	RespondGetProviders // Key, Closer, Providers
-	RespondAddProvider  // nothing goes on the wire (ruling 1), unless the configuration echoes: Key, Providers
+	RespondAddProvider  // accepted: nothing goes on the wire (ruling 1), unless the configuration echoes: Key, Providers
 	RespondGetRecord    // Key, Record (Found), Closer
 	RespondPutRecord    // Key, Record: the echo
 	RespondPing         //
@@ -42,7 +42,8 @@ type Command struct {
 
 // Output is what one Step did. The caller owns it and reuses it; Step resets it first. Slices inside the commands and
 // events live until the next Step with the same Output, and stored values and a Directory's ids and addresses behind
-// them for as long as anybody holds them. Bytes of the Input (a request's Key) may be aliased by the response to it.
+// them for as long as anybody holds them. Bytes of the Input (a request's Key, its asker) may be aliased by the response
+// to it, and by nothing else.
 type Output struct {
 	Commands []Command
 	Events   []Event
@@ -50,10 +51,64 @@ type Output struct {
 	// What the operation of this Step returns at once.
 	Query   QueryID       // the query that it started
 	Update  RoutingUpdate // OpAddAddress
-	Removed *PeerInfo     // OpRemoveAddress, OpRemovePeer: the entry that is gone, or nil
+	Removed *EntryView    // OpRemoveAddress, OpRemovePeer: the entry that is gone, or nil
 	Err     error         // ErrNoKnownPeers, ErrMaxRecords, ErrValueTooLarge, ...
 
-	peers []PeerInfo // the arena of the slices above
+	// Memory that is used again by each Step, so that a node keeps none of it.
+	peers     []PeerInfo // the arena of the slices above
+	bytes     []byte     // copies of lent bytes for events
+	near      []Near
+	handles   []Peer
+	providers []ProviderRecord
+	spare     []*query
+}
+
+// What an Output keeps for the next Step: more bytes than a usual frame holds are given back, and so are more queries
+// than end in one step.
+const (
+	maxKeptBytes   = 64 << 10
+	maxKeptQueries = 16
+)
+
+func (o *Output) reset() {
+	clear(o.Commands)
+	clear(o.Events)
+	o.Commands, o.Events = o.Commands[:0], o.Events[:0]
+	o.Query, o.Update, o.Removed, o.Err = 0, UpdateNone, nil, nil
+	o.peers, o.bytes = o.peers[:0], o.bytes[:0]
+	if cap(o.bytes) > maxKeptBytes {
+		o.bytes = nil
+	}
+}
+
+// command adds a command and returns it to be filled in.
+func (o *Output) command(kind CommandKind) *Command {
+	o.Commands = append(o.Commands, Command{Kind: kind})
+	return &o.Commands[len(o.Commands)-1]
+}
+
+// event adds an event and returns it to be filled in.
+func (o *Output) event(kind EventKind) *Event {
+	o.Events = append(o.Events, Event{Kind: kind})
+	return &o.Events[len(o.Events)-1]
+}
+
+// keep copies lent bytes into the Output.
+func (o *Output) keep(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	n := len(o.bytes)
+	o.bytes = append(o.bytes, b...)
+	return o.bytes[n:len(o.bytes):len(o.bytes)]
+}
+
+// since is the part of the arena that was added after it had n peers.
+func (o *Output) since(n int) []PeerInfo {
+	if n == len(o.peers) {
+		return nil
+	}
+	return o.peers[n:len(o.peers):len(o.peers)]
 }
 
 // RoutingUpdate is the outcome of OpAddAddress.

@@ -1,0 +1,124 @@
+package kad
+
+import "bytes"
+
+// holder is a peer that answered a get with a record, and that record's rank.
+type holder struct {
+	peer Peer
+	rank []byte
+}
+
+// getRecord looks for a record at the peers nearest to its key. What this node stores itself counts as the first find;
+// an expired one is forgotten.
+func (k *Kademlia) getRecord(now Time, in *Input, out *Output) {
+	q := k.begin(now, ResGetRecord, in.Key, out)
+	if q == nil {
+		return
+	}
+	q.quorum = in.Quorum
+	k.look(now, q, SendGetRecord, KeyOf(q.key), k.cfg.K, out)
+	if own, ok := k.store.Get(q.key); ok {
+		if expired(own.Expires, now) {
+			k.store.Remove(q.key)
+		} else {
+			k.foundRecord(now, q, k.self, own, out)
+		}
+	}
+	k.advance(now, q, out)
+}
+
+// recordFound takes the record of an answer, if there is one and it is that of the key.
+func (k *Kademlia) recordFound(now Time, q *query, p Peer, v Valid, out *Output) {
+	if !v.ok || !bytes.Equal(v.record.Key, q.key) {
+		return
+	}
+	r := v.record
+	k.foundRecord(now, q, p, StoredRecord{
+		Record: Record{Key: q.key, Value: bytes.Clone(r.Value), Publisher: bytes.Clone(r.Publisher), Expires: r.Expires},
+		Rank:   bytes.Clone(v.rank),
+	}, out)
+}
+
+// foundRecord counts a find, prefers it if it is better than the best so far, and tells the application.
+func (k *Kademlia) foundRecord(now Time, q *query, p Peer, r StoredRecord, out *Output) {
+	if !q.found || bytes.Compare(r.Rank, q.record.Rank) > 0 {
+		q.record = r
+	}
+	q.found = true
+	q.holders = append(q.holders, holder{p, r.Rank})
+	ev := k.event(now, q, false, out)
+	ev.Record, ev.Found = r.Record, true
+	if p != k.self {
+		ev.Peer = k.dir.Info(p)
+	}
+	if k.cfg.QuorumEndsGet && len(q.holders) >= q.quorum.of(k.cfg.K) {
+		q.lookup.Finish()
+	}
+}
+
+// endGetRecord tells the best record, or that there is none, and who of the nearest lacks it: the candidates for a copy.
+func (k *Kademlia) endGetRecord(now Time, q *query, late bool, out *Output) {
+	lacking := out.handles[:0]
+	for _, p := range q.closest {
+		if !q.holdsBest(p) {
+			lacking = append(lacking, p)
+		}
+	}
+	out.handles = lacking
+	ev := k.event(now, q, true, out)
+	ev.Record, ev.Found = q.record.Record, q.found
+	ev.Candidates = k.infos(q, lacking, out)
+	switch {
+	case late:
+		ev.Err = QueryTimeout
+	case !q.found:
+		ev.Err = QueryNotFound
+	}
+	if q.found && !k.cfg.NoCorrection {
+		k.correct(now, q, lacking, out)
+	}
+}
+
+// holdsBest says whether a peer answered with a record as good as the best.
+func (q *query) holdsBest(p Peer) bool {
+	for i := range q.holders {
+		if h := &q.holders[i]; h.peer == p {
+			return bytes.Equal(h.rank, q.record.Rank)
+		}
+	}
+	return false
+}
+
+// correct sends the best record to those of the nearest that answered with none or an older one (libp2p-kad L191, ipfs-kad
+// L617), and replaces our own copy if that is older. Nobody waits for it.
+func (k *Kademlia) correct(now Time, q *query, lacking []Peer, out *Output) {
+	if own, ok := k.store.Get(q.key); ok && bytes.Compare(own.Rank, q.record.Rank) < 0 {
+		_ = k.storeReceived(now, Valid{record: q.record.Record, rank: q.record.Rank, ok: true})
+	}
+	if len(lacking) == 0 {
+		return
+	}
+	err := out.Err
+	c := k.newQuery(now, ResNone, q.key, out)
+	out.Err = err // what keeps a correction from running is not the application's error
+	if c == nil {
+		return
+	}
+	c.record = q.record
+	c.heard = append(c.heard, q.heard...)
+	k.give(now, c, SendPutRecord, lacking)
+	k.advance(now, c, out)
+}
+
+// of is how many of n peers make the quorum: at least one, never more than there are.
+func (q Quorum) of(n int) int {
+	switch {
+	case q == Majority:
+		return n/2 + 1
+	case q == All:
+		return max(1, n)
+	case q <= One:
+		return 1
+	}
+	return max(1, min(int(q), n))
+}

@@ -1,0 +1,115 @@
+package kad
+
+import (
+	"bytes"
+	"slices"
+)
+
+// link is what is known of the connections of one peer. Links stand in a slice ordered by handle: they must be walked in
+// a fixed order when the Directory is swept, and they come and go far less often than they are looked up.
+type link struct {
+	peer  Peer
+	conns []conn
+}
+
+type conn struct {
+	id     ConnID
+	dialer bool
+	addr   []byte // of the remote end
+}
+
+func (k *Kademlia) linkAt(p Peer) (int, bool) {
+	return slices.BinarySearchFunc(k.links, p, func(l link, p Peer) int { return int(int64(l.peer) - int64(p)) })
+}
+
+// connected says whether the peer has a connection.
+func (k *Kademlia) connected(p Peer) bool {
+	_, ok := k.linkAt(p)
+	return ok
+}
+
+// connect notes that the peer is connected and returns its link.
+func (k *Kademlia) connect(now Time, p Peer) *link {
+	i, ok := k.linkAt(p)
+	if !ok {
+		k.links = slices.Insert(k.links, i, link{peer: p})
+		k.table.Update(now, p, true)
+	}
+	return &k.links[i]
+}
+
+// disconnect notes that the peer's last connection is gone: whatever it was asked will not be answered.
+func (k *Kademlia) disconnect(now Time, p Peer, out *Output) {
+	i, ok := k.linkAt(p)
+	if !ok {
+		return
+	}
+	k.links = slices.Delete(k.links, i, i+1)
+	k.table.Update(now, p, false)
+	k.failEverywhere(now, p, out)
+}
+
+func (k *Kademlia) connectionEstablished(now Time, p Peer, in *Input) {
+	l := k.connect(now, p)
+	l.drop(in.Conn)
+	l.conns = append(l.conns, conn{in.Conn, in.Dialer, bytes.Clone(in.Addr)})
+}
+
+func (k *Kademlia) connectionClosed(now Time, p Peer, in *Input, out *Output) {
+	i, ok := k.linkAt(p)
+	if !ok {
+		return
+	}
+	l := &k.links[i]
+	if l.drop(in.Conn) && len(l.conns) == 0 {
+		k.disconnect(now, p, out)
+	}
+}
+
+// drop forgets a connection.
+func (l *link) drop(id ConnID) bool {
+	for i := range l.conns {
+		if l.conns[i].id == id {
+			l.conns = slices.Delete(l.conns, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+// dialled is the address by which the connection was dialled; none if the peer dialled us: where an inbound connection
+// comes from is not where the peer listens.
+func (l *link) dialled(id ConnID) []byte {
+	for i := range l.conns {
+		if l.conns[i].id == id && l.conns[i].dialer {
+			return l.conns[i].addr
+		}
+	}
+	return nil
+}
+
+// addressChanged replaces an address of a peer in the table and in every running query.
+func (k *Kademlia) addressChanged(p Peer, in *Input) {
+	if i, ok := k.linkAt(p); ok {
+		for j := range k.links[i].conns {
+			if c := &k.links[i].conns[j]; c.id == in.Conn {
+				c.addr = bytes.Clone(in.Addr)
+			}
+		}
+	}
+	k.dir.SetAddrs(p, k.dir.Addrs(p).Replace(in.OldAddr, in.Addr))
+	for _, q := range k.queries {
+		q.heard.replace(p, in.OldAddr, in.Addr)
+	}
+}
+
+// addressFailed drops an address which could not be dialled, unless it is the last: a peer without an address could never
+// be tried again.
+func (k *Kademlia) addressFailed(p Peer, addr []byte) {
+	if left := k.dir.Addrs(p).Remove(addr); len(left) > 0 {
+		k.dir.SetAddrs(p, left)
+	}
+	for _, q := range k.queries {
+		q.heard.remove(p, addr)
+	}
+}

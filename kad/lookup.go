@@ -1,0 +1,279 @@
+package kad
+
+import "slices"
+
+// Lookup finds the peers nearest to a target. It chooses whom to ask and never sends: the driver asks Next until it has
+// nobody more, sends, and reports Reply or Fail. Its shape is libp2p-kad's ClosestPeersIter.
+//
+// Peers are asked from the nearest outwards, Alpha at a time. It ends when the Want nearest of those that did not fail
+// have answered and no nearer one is still being asked (libp2p-kad L154), or when nobody is left to ask. Two things
+// raise the number at a time to Want, since what remains is then to ask all of the nearest: Alpha replies in a row
+// without progress (it is stalled), and, with Beta, that the Beta nearest have answered (ipfs-kad L388, with the
+// follow-up that L154 of libp2p-kad asks for).
+type Lookup struct {
+	dir    *Directory
+	target Key
+
+	want, alpha, beta int
+	timeout           Duration
+
+	peers   []candidate // nearest first
+	waiting []inFlight  // in the order in which they were asked, hence of their deadlines
+	idle    int         // replies in a row that brought nothing nearer
+	stalled bool
+	done    bool
+}
+
+// candidate is 16 bytes without pointers: a lookup merges a reply's peers in at the price of moving a few cache lines.
+type candidate struct {
+	dist  uint64
+	peer  Peer
+	state candidateState
+	hops  uint8 // how many peers had to be asked one after the other to hear of it, itself included
+}
+
+type candidateState uint8
+
+const (
+	notContacted candidateState = iota
+	waiting
+	succeeded
+	failed
+	unresponsive // did not answer in time; a late answer still counts
+)
+
+type inFlight struct {
+	deadline Time
+	peer     Peer
+}
+
+// What bounds a lookup whatever is reported to it:
+//   - It keeps the nearest 6·Want candidates (120): enough to find the 20 nearest when five of six are dead. Each step of
+//     the list's end goes inwards, so a candidate that fell off never comes back and nobody is asked twice.
+//   - It reads the first 2·K peers of a reply: a right one has K, the peer itself and the target.
+const (
+	maxCandidates = 6
+	maxCloser     = 2
+)
+
+// Begin makes ready for a new lookup and keeps the memory of the last.
+func (l *Lookup) Begin(dir *Directory, target Key, want int, cfg *Config) {
+	*l = Lookup{
+		dir: dir, target: target,
+		want: want, alpha: cfg.Alpha, beta: cfg.Beta, timeout: cfg.PeerTimeout,
+		peers: l.peers[:0], waiting: l.waiting[:0],
+	}
+}
+
+// Seed gives the lookup the peers to start from.
+func (l *Lookup) Seed(near []Near) {
+	for _, n := range near {
+		l.insert(candidate{dist: n.Dist, peer: n.Peer, hops: 1})
+	}
+}
+
+// find is where a candidate stands, or where it would.
+func (l *Lookup) find(dist uint64, p Peer) (int, bool) {
+	return slices.BinarySearchFunc(l.peers, p, func(c candidate, p Peer) int {
+		switch {
+		case c.dist < dist:
+			return -1
+		case c.dist > dist:
+			return 1
+		case c.peer == p:
+			return 0
+		}
+		return l.target.Compare(l.dir.Key(c.peer), l.dir.Key(p))
+	})
+}
+
+func (l *Lookup) candidate(p Peer) *candidate {
+	if i, ok := l.find(l.distance(p), p); ok {
+		return &l.peers[i]
+	}
+	return nil
+}
+
+func (l *Lookup) distance(p Peer) uint64 { return l.dir.Key(p).Prefix64() ^ l.target.Prefix64() }
+
+// insert adds a candidate and says at which place; -1 if it is known or too far.
+func (l *Lookup) insert(c candidate) int {
+	i, known := l.find(c.dist, c.peer)
+	limit := maxCandidates * max(l.want, l.alpha)
+	if known || i >= limit {
+		return -1
+	}
+	if len(l.peers) == limit {
+		l.forget(l.peers[limit-1].peer)
+		l.peers = l.peers[:limit-1]
+	}
+	l.peers = slices.Insert(l.peers, i, c)
+	return i
+}
+
+// forget frees the place of a peer among those being asked.
+func (l *Lookup) forget(p Peer) {
+	for i := range l.waiting {
+		if l.waiting[i].peer == p {
+			l.waiting = slices.Delete(l.waiting, i, i+1)
+			return
+		}
+	}
+}
+
+// capacity is how many peers may be asked at a time.
+func (l *Lookup) capacity() int {
+	if l.stalled || l.beta > 0 && l.settled() {
+		return max(l.want, l.alpha)
+	}
+	return l.alpha
+}
+
+// settled says whether the beta nearest of those that did not fail have answered.
+func (l *Lookup) settled() bool {
+	n := 0
+	for i := range l.peers {
+		switch l.peers[i].state {
+		case succeeded:
+			if n++; n == l.beta {
+				return true
+			}
+		case notContacted, waiting:
+			return false
+		}
+	}
+	return n > 0
+}
+
+// Next is whom to ask now; call it until ok is false. It also sees to the deadlines of those being asked.
+func (l *Lookup) Next(now Time) (p Peer, ok bool) {
+	l.expire(now)
+	if l.done {
+		return 0, false
+	}
+	full := len(l.waiting) >= l.capacity()
+	live, answered, open := 0, 0, false
+	for i := range l.peers {
+		c := &l.peers[i]
+		switch c.state {
+		case notContacted:
+			// Nobody beyond the want nearest is needed while those may yet answer.
+			if full || live >= max(l.want, l.alpha) {
+				return 0, false
+			}
+			c.state = waiting
+			l.waiting = append(l.waiting, inFlight{now + Time(l.timeout), c.peer})
+			return c.peer, true
+		case waiting:
+			live++
+			open = true
+		case succeeded:
+			live++
+			if answered++; answered == l.want && !open {
+				l.done = true
+				return 0, false
+			}
+		}
+	}
+	l.done = len(l.waiting) == 0
+	return 0, false
+}
+
+// expire gives up on those whose time has passed.
+func (l *Lookup) expire(now Time) {
+	for len(l.waiting) > 0 && l.waiting[0].deadline <= now {
+		if c := l.candidate(l.waiting[0].peer); c != nil {
+			c.state = unresponsive
+		}
+		l.waiting = slices.Delete(l.waiting, 0, 1)
+	}
+}
+
+// Deadline is when Next must be called again at the latest; 0 if nobody is being asked.
+func (l *Lookup) Deadline() Time {
+	if len(l.waiting) == 0 {
+		return 0
+	}
+	return l.waiting[0].deadline
+}
+
+// Reply takes a peer's answer: the peers that it says are nearer. It is false for an answer that was not awaited.
+func (l *Lookup) Reply(p Peer, closer []Peer) bool {
+	if !l.awaits(p) {
+		return false
+	}
+	l.forget(p)
+	c := l.candidate(p)
+	c.state = succeeded
+	hops := c.hops
+	if hops < 255 {
+		hops++
+	}
+	progress := len(l.peers) < l.want
+	for _, near := range closer {
+		if i := l.insert(candidate{dist: l.distance(near), peer: near, hops: hops}); i >= 0 && i < l.want {
+			progress = true
+		}
+	}
+	if progress {
+		l.idle, l.stalled = 0, false
+	} else if l.idle++; l.idle >= l.alpha {
+		l.stalled = true
+	}
+	return true
+}
+
+// Fail takes a peer's failure. It is false for one that was not being asked. A failure cannot undo an answer.
+func (l *Lookup) Fail(p Peer) bool {
+	if !l.awaits(p) {
+		return false
+	}
+	l.forget(p)
+	l.candidate(p).state = failed
+	return true
+}
+
+// Finish ends the lookup with what it has.
+func (l *Lookup) Finish() {
+	l.done = true
+	l.waiting = l.waiting[:0]
+}
+
+// Done says whether the lookup has ended.
+func (l *Lookup) Done() bool { return l.done }
+
+// Has says whether a peer is among the candidates.
+func (l *Lookup) Has(p Peer) bool { return l.candidate(p) != nil }
+
+// awaits says whether an answer of the peer would count, be it late.
+func (l *Lookup) awaits(p Peer) bool {
+	c := l.candidate(p)
+	return !l.done && c != nil && (c.state == waiting || c.state == unresponsive)
+}
+
+// Asked says whether an answer of the peer is awaited.
+func (l *Lookup) Asked(p Peer) bool {
+	c := l.candidate(p)
+	return c != nil && c.state == waiting
+}
+
+// Result appends the nearest peers that have answered, nearest first, Want at the most. hops is the longest chain of
+// peers that led to one of them.
+func (l *Lookup) Result(dst []Peer) (result []Peer, hops int) {
+	n := 0
+	for i := range l.peers {
+		if c := &l.peers[i]; c.state == succeeded && n < l.want {
+			dst = append(dst, c.peer)
+			hops = max(hops, int(c.hops))
+			n++
+		}
+	}
+	return dst, hops
+}
+
+// visit marks all peers that the lookup refers to.
+func (l *Lookup) visit(mark func(Peer)) {
+	for i := range l.peers {
+		mark(l.peers[i].peer)
+	}
+}

@@ -1,0 +1,265 @@
+package kad
+
+import (
+	"bytes"
+	"slices"
+)
+
+// query is an operation that runs: it asks peers, in one phase or two, and tells the application how it goes. Exactly one
+// of its events is the last.
+type query struct {
+	id     QueryID
+	kind   ResultKind  // which operation; ResNone: the correction of entries, of which nobody is told
+	ask    CommandKind // what is sent in the present phase
+	phase  phase
+	key    []byte // its own copy; commands alias it, so it is never written to again
+	lookup Lookup
+	fixed  Fixed
+	heard  heardAddrs
+
+	deadline Time // of the phase
+	stats    Stats
+	steps    uint32
+
+	record  StoredRecord // what is put; what a get has found best
+	found   bool
+	holders []holder // get: who had a record
+	quorum  Quorum
+	targets []int // bootstrap: the buckets still to be refreshed
+	closest []Peer
+}
+
+type phase uint8
+
+const (
+	looking phase = iota // for the peers nearest to the key
+	storing              // at given peers
+)
+
+// next is whom to ask now.
+func (q *query) next(now Time) (p Peer, ok bool) {
+	if q.phase == storing {
+		return q.fixed.Next(now)
+	}
+	return q.lookup.Next(now)
+}
+
+func (q *query) done() bool {
+	if q.phase == storing {
+		return q.fixed.Done()
+	}
+	return q.lookup.Done()
+}
+
+// wake is when the query must be looked at again.
+func (q *query) wake() Time {
+	if q.phase == storing {
+		return earlier(q.deadline, q.fixed.Deadline())
+	}
+	return earlier(q.deadline, q.lookup.Deadline())
+}
+
+func (q *query) asked(p Peer) bool {
+	if q.phase == storing {
+		return q.fixed.Asked(p)
+	}
+	return q.lookup.Asked(p)
+}
+
+func (q *query) fail(p Peer) bool {
+	var awaited bool
+	if q.phase == storing {
+		awaited = q.fixed.Fail(p)
+	} else {
+		awaited = q.lookup.Fail(p)
+	}
+	if awaited {
+		q.stats.Failures++
+	}
+	return awaited
+}
+
+func (q *query) visit(mark func(Peer)) {
+	q.lookup.visit(mark)
+	for i := range q.fixed.peers {
+		mark(q.fixed.peers[i].peer)
+	}
+	for i := range q.heard {
+		mark(q.heard[i].peer)
+	}
+	for i := range q.holders {
+		mark(q.holders[i].peer)
+	}
+	for _, p := range q.closest {
+		mark(p)
+	}
+}
+
+// QueryInfo is what may be known of a running query.
+type QueryInfo struct {
+	ID    QueryID
+	Kind  ResultKind
+	Key   []byte
+	Stats Stats
+}
+
+// Queries calls yield for each query that runs, oldest first.
+func (k *Kademlia) Queries(yield func(QueryInfo) bool) {
+	for _, q := range k.queries {
+		if q.kind != ResNone && !yield(QueryInfo{q.id, q.kind, q.key, q.stats}) {
+			return
+		}
+	}
+}
+
+// query returns a running query, or nil.
+func (k *Kademlia) query(id QueryID) *query {
+	i, ok := slices.BinarySearchFunc(k.queries, id, func(q *query, id QueryID) int { return int(int64(q.id) - int64(id)) })
+	if !ok {
+		return nil
+	}
+	return k.queries[i]
+}
+
+// queryAfter is the first running query with a greater id.
+func (k *Kademlia) queryAfter(id QueryID) (QueryID, bool) {
+	for _, q := range k.queries {
+		if q.id > id {
+			return q.id, true
+		}
+	}
+	return 0, false
+}
+
+// newQuery adds a query. It is nil, and Err is set, if as many run as may.
+func (k *Kademlia) newQuery(now Time, kind ResultKind, key []byte, out *Output) *query {
+	if len(k.queries) >= k.cfg.Limits.Queries {
+		out.Err = ErrTooManyQueries
+		return nil
+	}
+	q := new(query)
+	if n := len(out.spare); n > 0 {
+		q, out.spare = out.spare[n-1], out.spare[:n-1]
+	}
+	k.lastQuery++
+	q.id, q.kind, q.key = k.lastQuery, kind, bytes.Clone(key)
+	q.stats.Start = now
+	k.queries = append(k.queries, q)
+	return q
+}
+
+// retire takes a query out and keeps its memory in the Output for the next one, whosever it is.
+func (k *Kademlia) retire(q *query, out *Output) {
+	k.queries = slices.DeleteFunc(k.queries, func(x *query) bool { return x == q })
+	if len(out.spare) < maxKeptQueries {
+		clear(q.heard)
+		clear(q.holders)
+		*q = query{
+			lookup: q.lookup, fixed: q.fixed, heard: q.heard[:0], holders: q.holders[:0],
+			targets: q.targets[:0], closest: q.closest[:0],
+		}
+		out.spare = append(out.spare, q)
+	}
+}
+
+// look starts a phase that looks for the want nearest peers to target by sending ask, from the nearest of the table.
+func (k *Kademlia) look(now Time, q *query, ask CommandKind, target Key, want int, out *Output) {
+	q.phase, q.ask, q.deadline = looking, ask, now+Time(k.cfg.QueryTimeout)
+	q.lookup.Begin(k.dir, target, want, k.cfg)
+	out.near = k.table.Nearest(out.near[:0], &target, k.cfg.K)
+	q.lookup.Seed(out.near)
+}
+
+// give starts a phase that sends ask to given peers.
+func (k *Kademlia) give(now Time, q *query, ask CommandKind, peers []Peer) {
+	q.phase, q.ask, q.deadline = storing, ask, now+Time(k.cfg.QueryTimeout)
+	q.fixed.Begin(peers, k.cfg)
+}
+
+// advance sends what a query may send and ends it, or its phase, when that is done or out of time.
+func (k *Kademlia) advance(now Time, q *query, out *Output) {
+	for {
+		late := now >= q.deadline
+		for !late {
+			awaited := q.unanswered()
+			p, ok := q.next(now)
+			if ok {
+				awaited++
+			}
+			q.stats.Failures += uint32(awaited - q.unanswered()) // those whose time has passed
+			if !ok {
+				break
+			}
+			q.stats.Requests++
+			k.send(q, p, out)
+		}
+		if !late && !q.done() {
+			return
+		}
+		if k.endPhase(now, q, late, out) {
+			k.retire(q, out)
+			return
+		}
+	}
+}
+
+// unanswered is how many answers are awaited in the present phase.
+func (q *query) unanswered() int {
+	if q.phase == storing {
+		return q.fixed.asking
+	}
+	return len(q.lookup.waiting)
+}
+
+// send tells the host what to ask of a peer, and by which addresses it may be dialled.
+func (k *Kademlia) send(q *query, p Peer, out *Output) {
+	cmd := out.command(q.ask)
+	cmd.Query, cmd.Key, cmd.Peer = q.id, q.key, k.dir.Info(p)
+	if k.connected(p) {
+		cmd.Peer.Connection = Connected
+	}
+	cmd.Peer.Addrs = cmd.Peer.Addrs.Merge(q.heard.of(p))
+	switch q.ask {
+	case SendPutRecord:
+		cmd.Record, cmd.Found = q.record.Record, true
+	case SendAddProvider:
+		first := len(out.peers)
+		out.peers = append(out.peers, k.Self())
+		cmd.Providers = out.since(first)
+	}
+}
+
+// event starts an event of a query. last must be true for exactly one.
+func (k *Kademlia) event(now Time, q *query, last bool, out *Output) *Event {
+	q.steps++
+	if last {
+		q.stats.End = now
+	}
+	ev := out.event(QueryProgressed)
+	ev.Query, ev.Result, ev.Key, ev.Stats = q.id, q.kind, q.key, q.stats
+	ev.Step = ProgressStep{Count: q.steps, Last: last}
+	return ev
+}
+
+// infos puts peers into the arena with what the query knows of their addresses.
+func (k *Kademlia) infos(q *query, peers []Peer, out *Output) []PeerInfo {
+	first := len(out.peers)
+	for _, p := range peers {
+		info := k.dir.Info(p)
+		info.Addrs = info.Addrs.Merge(q.heard.of(p))
+		if k.connected(p) {
+			info.Connection = Connected
+		}
+		out.peers = append(out.peers, info)
+	}
+	return out.since(first)
+}
+
+// failEverywhere notes in all queries that a peer cannot answer.
+func (k *Kademlia) failEverywhere(now Time, p Peer, out *Output) {
+	for id, ok := k.queryAfter(0); ok; id, ok = k.queryAfter(id) {
+		if q := k.query(id); q.asked(p) && q.fail(p) {
+			k.advance(now, q, out)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package kad
+
+import "bytes"
+
+// reply takes the answer to a request of ours, or its failure. One that belongs to no running query, or comes from a peer
+// which that query did not ask, is ignored.
+func (k *Kademlia) reply(now Time, in *Input, out *Output) {
+	q, p := k.query(in.Query), k.lookup(in.Peer)
+	if q == nil || p == 0 || !q.fits(in) {
+		return
+	}
+	if in.Kind == QueryError || in.Kind == PutRecordRes && !q.echoes(in) {
+		if q.fail(p) {
+			k.advance(now, q, out)
+		}
+		return
+	}
+	if q.phase == storing {
+		if !q.fixed.Reply(p) {
+			return
+		}
+	} else if !k.closer(q, p, in, out) {
+		return
+	}
+	q.stats.Successes++
+	k.table.Touch(now, p)
+	switch in.Kind {
+	case GetRecordRes:
+		k.recordFound(now, q, p, in.Valid, out)
+	case GetProvidersRes:
+		k.providersFound(now, q, in.Providers, out)
+	}
+	k.advance(now, q, out)
+}
+
+// fits says whether an answer is one to what is asked in the present phase, and not a late one of a phase before. A
+// bootstrap asks the same peers for one key after the other, so the key must be the present one too, if it is given.
+func (q *query) fits(in *Input) bool {
+	if in.Kind == QueryError || in.Kind == FindNodeRes {
+		if len(in.Key) > 0 && !bytes.Equal(in.Key, q.key) {
+			return false
+		}
+	}
+	if in.Kind == QueryError {
+		return true
+	}
+	switch q.ask {
+	case SendFindNode:
+		return in.Kind == FindNodeRes
+	case SendGetProviders:
+		return in.Kind == GetProvidersRes
+	case SendGetRecord:
+		return in.Kind == GetRecordRes
+	case SendAddProvider:
+		return in.Kind == AddProviderRes
+	case SendPutRecord:
+		return in.Kind == PutRecordRes
+	}
+	return false
+}
+
+// echoes says whether the answer to a PUT_VALUE is its echo: a peer that echoes something else has stored something else.
+func (q *query) echoes(in *Input) bool {
+	return bytes.Equal(in.Key, q.key) && bytes.Equal(in.Value, q.record.Value)
+}
+
+// closer gives the lookup the peers that an answer names, without ourselves, and notes their addresses.
+func (k *Kademlia) closer(q *query, p Peer, in *Input, out *Output) bool {
+	if !q.lookup.awaits(p) {
+		return false // nor do we remember the peers that it names
+	}
+	named := in.Closer[:min(len(in.Closer), maxCloser*k.cfg.K)]
+	out.handles = out.handles[:0]
+	for i := range named {
+		if c := k.intern(named[i]); c != 0 && c != k.self {
+			out.handles = append(out.handles, c)
+		}
+	}
+	q.lookup.Reply(p, out.handles)
+	if k.dir.frozen {
+		return true
+	}
+	if len(q.heard) > 2*len(q.lookup.peers)+maxCloser*k.cfg.K {
+		q.heard.keep(q.lookup.Has)
+	}
+	for i := range named {
+		if c := k.lookup(named[i]); c != 0 && c != k.self && q.lookup.Has(c) {
+			q.heard.add(c, named[i].Addrs)
+		}
+	}
+	return true
+}

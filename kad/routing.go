@@ -1,0 +1,141 @@
+package kad
+
+// Who enters the table and who leaves it. A peer enters when it is known to serve the protocol (it answered a request of
+// ours, or identify says so) and an address of it is known; so clients never do (libp2p-kad L95). The application may
+// enter a peer by its address without such proof.
+
+func (k *Kademlia) protocolConfirmed(now Time, p Peer, in *Input, out *Output) {
+	addr := in.Addr
+	if i, ok := k.linkAt(p); ok && len(addr) == 0 {
+		addr = k.links[i].dialled(in.Conn)
+	} else if !in.Dialer {
+		addr = nil
+	}
+	k.admit(now, p, k.dir.Addrs(p).Add(addr), out)
+}
+
+// protocolsChanged takes what identify says: whether the peer serves the protocol and where it listens. What it listens
+// on replaces what we knew, but for the addresses by which we did reach it. The addresses of a client are kept too: they
+// are told to whoever asks for its id.
+func (k *Kademlia) protocolsChanged(now Time, p Peer, in *Input, out *Output) {
+	addrs := k.dir.Addrs(p)
+	if announced := in.Peer.Addrs.clone(maxAddrBytes); len(announced) > 0 {
+		addrs = announced
+		if i, ok := k.linkAt(p); ok {
+			for _, c := range k.links[i].conns {
+				addrs = addrs.Add(k.links[i].dialled(c.id))
+			}
+		}
+	}
+	if in.Supported {
+		k.admit(now, p, addrs, out)
+		return
+	}
+	k.dir.SetAddrs(p, addrs)
+	k.table.Remove(p)
+}
+
+// admit gives a peer that serves the protocol a place in the table.
+func (k *Kademlia) admit(now Time, p Peer, addrs Addrs, out *Output) {
+	if p == k.self {
+		return
+	}
+	fresh := string(addrs) != string(k.dir.Addrs(p))
+	k.dir.SetAddrs(p, addrs)
+	present, _ := k.table.Contains(p)
+	switch {
+	case len(k.dir.Addrs(p)) == 0:
+		out.event(UnroutablePeer).Peer = k.dir.Info(p)
+		return
+	case present:
+		k.table.Touch(now, p)
+		if fresh {
+			k.routingUpdated(p, 0, false, out)
+		}
+		return
+	case k.cfg.ManualInserts:
+		out.event(RoutablePeer).Peer = k.dir.Info(p)
+		return
+	}
+	switch res, lru := k.table.Insert(now, p, k.connected(p), k.cfg.PendingTimeout); res {
+	case Inserted:
+		k.routingUpdated(p, 0, true, out)
+	case InsertPending:
+		out.event(PendingRoutablePeer).Peer = k.dir.Info(p)
+		k.dialHead(lru, out)
+	case InsertFull:
+		out.event(RoutablePeer).Peer = k.dir.Info(p)
+	}
+}
+
+// dialHead asks the host to see whether the peer whose place somebody wants still lives.
+func (k *Kademlia) dialHead(p Peer, out *Output) {
+	if !k.connected(p) {
+		out.command(Dial).Peer = k.dir.Info(p)
+	}
+}
+
+func (k *Kademlia) routingUpdated(p, old Peer, fresh bool, out *Output) {
+	ev := out.event(RoutingUpdated)
+	ev.Peer, ev.Old, ev.New, ev.Bucket = k.dir.Info(p), old, fresh, k.table.bucketOf(p)
+}
+
+// applyPending gives the places to those that have waited long enough.
+func (k *Kademlia) applyPending(now Time, out *Output) {
+	for {
+		p, evicted, more := k.table.ApplyPending(now)
+		if !more {
+			return
+		}
+		if p != 0 {
+			k.routingUpdated(p, evicted, true, out)
+		}
+	}
+}
+
+func (k *Kademlia) addAddress(now Time, p Peer, addr []byte, out *Output) {
+	if len(addr) == 0 && len(k.dir.Addrs(p)) == 0 {
+		out.Update = UpdateFailed
+		return
+	}
+	res, lru := k.table.Insert(now, p, k.connected(p), k.cfg.PendingTimeout)
+	switch res {
+	case InsertSelf, InsertFull:
+		out.Update = UpdateFailed
+		return
+	case InsertPending:
+		out.Update = UpdatePending
+		k.dialHead(lru, out)
+	default:
+		out.Update = UpdateSuccess
+	}
+	old := k.dir.Addrs(p)
+	k.dir.SetAddrs(p, old.Add(addr))
+	if res == Inserted || res == Present && len(k.dir.Addrs(p)) != len(old) {
+		k.routingUpdated(p, 0, res == Inserted, out)
+	}
+}
+
+// removeAddress forgets an address; with its last one the peer goes too.
+func (k *Kademlia) removeAddress(p Peer, addr []byte, out *Output) {
+	addrs := k.dir.Addrs(p)
+	if !addrs.Contains(addr) {
+		return
+	}
+	if left := addrs.Remove(addr); len(left) > 0 {
+		k.dir.SetAddrs(p, left)
+		return
+	}
+	k.removePeer(p, out)
+	k.dir.SetAddrs(p, nil)
+}
+
+func (k *Kademlia) removePeer(p Peer, out *Output) {
+	k.table.Entries(k.table.bucketOf(p), func(e EntryView) bool {
+		if e.Peer == p {
+			out.Removed = &e
+		}
+		return out.Removed == nil
+	})
+	k.table.Remove(p)
+}

@@ -1,0 +1,240 @@
+package kad
+
+import "bytes"
+
+// How each of the six requests is answered. A request that is refused gets Reset and no reply.
+
+// serveFindNode answers with the K nearest of the table, without the asker and this node. Whoever's id is the key is
+// added if anything is known of it, be it a client or reachable at private addresses only (ipfs-kad L427-L432). Peers
+// without an address are of no use to the asker and left out.
+func (k *Kademlia) serveFindNode(in *Input, out *Output) {
+	if len(in.Key) == 0 { // libp2p-kad L490
+		k.refuse(in, out)
+		return
+	}
+	asker := k.lookup(in.Peer)
+	first := len(out.peers)
+	k.appendCloser(in.Key, asker, out)
+	k.appendNamed(in, asker, first, out)
+
+	cmd := k.respond(RespondFindNode, in, out)
+	cmd.Closer = out.since(first)
+	k.inbound(in, out).NumCloser = len(cmd.Closer)
+}
+
+// appendCloser adds the K nearest peers of the table to the arena.
+func (k *Kademlia) appendCloser(key []byte, asker Peer, out *Output) {
+	target := KeyOf(key)
+	out.near = k.table.Nearest(out.near[:0], &target, k.cfg.K, asker)
+	for _, n := range out.near {
+		if info := k.info(n); len(info.Addrs) > 0 {
+			out.peers = append(out.peers, info)
+		}
+	}
+}
+
+// appendNamed adds the peer whose id the key is, unless it is among those after first.
+func (k *Kademlia) appendNamed(in *Input, asker Peer, first int, out *Output) {
+	if len(in.Key) > maxIDBytes {
+		return
+	}
+	named := k.dir.Find(in.Key)
+	info := PeerInfo{Peer: named, ID: in.Key, Addrs: in.Target.Addrs}
+	switch {
+	case named == 0:
+	case named == k.self:
+		info = k.Self()
+	default:
+		for _, p := range out.peers[first:] {
+			if p.Peer == named {
+				return
+			}
+		}
+		info.ID = k.dir.ID(named)
+		info.Addrs = k.dir.Addrs(named).Merge(in.Target.Addrs)
+		if named == asker {
+			info.Addrs = info.Addrs.Merge(in.Peer.Addrs)
+		}
+		if k.connected(named) {
+			info.Connection = Connected
+		}
+	}
+	if len(info.Addrs) > 0 {
+		out.peers = append(out.peers, info)
+	}
+}
+
+// serveGetRecord answers with the record, unless it has expired, and always with the nearest peers (libp2p-kad L494).
+func (k *Kademlia) serveGetRecord(now Time, in *Input, out *Output) {
+	if len(in.Key) == 0 {
+		k.refuse(in, out)
+		return
+	}
+	first := len(out.peers)
+	k.appendCloser(in.Key, k.lookup(in.Peer), out)
+	rec, ok := k.store.Get(in.Key)
+	ok = ok && !expired(rec.Expires, now)
+
+	cmd := k.respond(RespondGetRecord, in, out)
+	cmd.Closer = out.since(first)
+	if cmd.Found = ok; ok {
+		cmd.Record = rec.Record
+	}
+	ev := k.inbound(in, out)
+	ev.NumCloser, ev.Found = len(cmd.Closer), ok
+}
+
+// servePutRecord stores a validated record unless a better one is stored, and echoes it (libp2p-kad L498-L500).
+func (k *Kademlia) servePutRecord(now Time, in *Input, out *Output) {
+	rec := in.Valid.record
+	if !in.Valid.ok || k.storeReceived(now, in.Valid) != nil {
+		k.refuse(in, out)
+		return
+	}
+	cmd := k.respond(RespondPutRecord, in, out)
+	cmd.Key, cmd.Record, cmd.Found = rec.Key, rec, true
+
+	ev := k.inbound(in, out)
+	ev.Key = out.keep(rec.Key)
+	ev.Record = Record{Key: ev.Key, Value: out.keep(rec.Value), Publisher: out.keep(rec.Publisher), Expires: rec.Expires}
+}
+
+// minDecayedTTL is the least that a record lives here however many nodes are nearer to its key. Halving alone would end
+// at nothing, and what was acknowledged would be gone before its writer could read it back.
+const minDecayedTTL = 10 * Minute
+
+// storeReceived stores what another node put here. It lives for RecordTTL, halved for each node beyond K that we know to
+// be nearer to its key, so that copies far from it fade soon (the paper's 2.5); never longer than its sender said.
+func (k *Kademlia) storeReceived(now Time, v Valid) error {
+	rec := v.record
+	if bytes.Equal(rec.Publisher, k.dir.ID(k.self)) {
+		return nil // our own comes back: what we have of it is at least as new
+	}
+	old, ok := k.store.Get(rec.Key)
+	if ok && !expired(old.Expires, now) && bytes.Compare(v.rank, old.Rank) < 0 {
+		return ErrWorseRecord
+	}
+	if ttl := k.cfg.RecordTTL; ttl > 0 {
+		if !k.cfg.FlatExpiry {
+			target := KeyOf(rec.Key)
+			beyond := max(0, k.table.countBetween(&target, k.cfg.K+62)-k.cfg.K)
+			ttl = max(ttl>>beyond, min(ttl, minDecayedTTL))
+		}
+		rec.Expires = earlier(rec.Expires, now+Time(ttl))
+	}
+	if expired(rec.Expires, now) {
+		return nil // it was too late when it came: acknowledged, as libp2p-kad does, and forgotten
+	}
+	rec.Received = now
+	return k.store.Put(StoredRecord{Record: rec, Rank: v.rank})
+}
+
+// serveGetProviders answers with the providers and the nearest peers (libp2p-kad L503). The asker is listed if it is one
+// of them. Addresses are told for ProviderAddrTTL after they were announced; then only those that the table vouches for.
+func (k *Kademlia) serveGetProviders(now Time, in *Input, out *Output) {
+	if len(in.Key) == 0 || len(in.Key) > k.cfg.Limits.ProviderKeyBytes {
+		k.refuse(in, out)
+		return
+	}
+	first := len(out.peers)
+	k.appendCloser(in.Key, k.lookup(in.Peer), out)
+	mid := len(out.peers)
+	k.appendProviders(now, in.Key, out)
+
+	cmd := k.respond(RespondGetProviders, in, out)
+	cmd.Closer, cmd.Providers = out.peers[first:mid:mid], out.since(mid)
+	ev := k.inbound(in, out)
+	ev.NumCloser, ev.NumProviders = len(cmd.Closer), len(cmd.Providers)
+}
+
+// appendProviders adds the unexpired providers of a key to the arena.
+func (k *Kademlia) appendProviders(now Time, key []byte, out *Output) {
+	out.providers = k.store.Providers(key, out.providers[:0])
+	for i := range out.providers {
+		r := &out.providers[i]
+		if expired(r.Expires, now) {
+			continue
+		}
+		info := k.dir.Info(r.Provider)
+		switch {
+		case r.Provider == k.self:
+			info = k.Self()
+		case k.cfg.ProviderAddrTTL < 0 || now < r.Received+Time(k.cfg.ProviderAddrTTL):
+			info.Addrs = r.Addrs.Merge(info.Addrs)
+		default:
+			if present, _ := k.table.Contains(r.Provider); !present {
+				info.Addrs = nil
+			}
+		}
+		if k.connected(r.Provider) {
+			info.Connection = Connected
+		}
+		out.peers = append(out.peers, info)
+	}
+}
+
+// serveAddProvider stores the entries that name the sender: a node can announce nobody but itself (ipfs-kad L494). If
+// none does, the message is refused (ipfs-kad L498).
+func (k *Kademlia) serveAddProvider(now Time, in *Input, out *Output) {
+	asker := k.intern(in.Peer)
+	var addrs Addrs
+	match := false
+	for i := range in.Providers {
+		if p := &in.Providers[i]; asker != 0 && k.lookup(*p) == asker {
+			match = true
+			addrs = addrs.Merge(p.Addrs)
+		}
+	}
+	if !match || asker == k.self || len(in.Key) > k.cfg.Limits.ProviderKeyBytes {
+		k.refuse(in, out)
+		return
+	}
+	rec := ProviderRecord{Key: in.Key, Provider: asker, Addrs: addrs, Received: now}
+	if k.cfg.ProviderTTL > 0 {
+		rec.Expires = now + Time(k.cfg.ProviderTTL)
+	}
+	if k.store.AddProvider(rec) != nil {
+		k.refuse(in, out)
+		return
+	}
+	cmd := k.respond(RespondAddProvider, in, out)
+	first := len(out.peers)
+	out.peers = append(out.peers, PeerInfo{Peer: asker, ID: k.dir.ID(asker), Addrs: addrs})
+	if k.cfg.EchoAddProvider {
+		cmd.Providers = out.since(first)
+	}
+	ev := k.inbound(in, out)
+	ev.Providers, ev.NumProviders = out.since(first), 1
+}
+
+func (k *Kademlia) servePing(in *Input, out *Output) {
+	k.respond(RespondPing, in, out)
+	k.inbound(in, out)
+}
+
+// respond starts the response to a request.
+func (k *Kademlia) respond(kind CommandKind, in *Input, out *Output) *Command {
+	cmd := out.command(kind)
+	cmd.Request, cmd.Key = in.Request, in.Key
+	if p := k.lookup(in.Peer); p != 0 {
+		cmd.Peer = k.dir.Info(p)
+	} else {
+		cmd.Peer = PeerInfo{ID: in.Peer.ID}
+	}
+	return cmd
+}
+
+// refuse ends a request without a reply (libp2p-kad L391).
+func (k *Kademlia) refuse(in *Input, out *Output) { k.respond(Reset, in, out) }
+
+// inbound tells the application of a request that was served.
+func (k *Kademlia) inbound(in *Input, out *Output) *Event {
+	ev := out.event(InboundRequest)
+	ev.Inbound, ev.Key = in.Kind, out.keep(in.Key)
+	if p := k.lookup(in.Peer); p != 0 {
+		ev.Peer = k.dir.Info(p)
+	} else {
+		ev.Peer = PeerInfo{ID: out.keep(in.Peer.ID)}
+	}
+	return ev
+}
