@@ -72,7 +72,7 @@ type Result struct {
 	Profile   string   `json:"profile"`
 	Level     string   `json:"level"`
 	Verdict   Verdict  `json:"verdict"`
-	Why       string   `json:"why"` // one line; empty for a pass
+	Why       string   `json:"why"` // one line; of a pass only what a clause of level may or info would have had otherwise
 
 	Detail `json:"-"`
 }

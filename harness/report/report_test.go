@@ -63,7 +63,7 @@ func TestJUnit(t *testing.T) {
 	golden(t, "junit.xml", b.Bytes())
 	var back junitSuites
 	require.NoError(t, xml.Unmarshal(b.Bytes(), &back), "well-formed")
-	assert.Equal(t, 16, back.Tests)
+	assert.Equal(t, 17, back.Tests)
 	assert.Equal(t, 3, back.Failures)
 	assert.Equal(t, 1, back.Errors)
 }
@@ -86,7 +86,7 @@ func TestRunThatDidNotEnd(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, Text(&b, l, Options{}))
 	assert.Contains(t, b.String(), "note: the run did not end")
-	assert.Contains(t, b.String(), "4 passed, 1 failed, 0 warned, 1 expected, 2 unsupported, 1 skipped, 1 errors; log "+path)
+	assert.Contains(t, b.String(), "5 passed, 1 failed, 0 warned, 1 expected, 2 unsupported, 1 skipped, 1 errors; log "+path)
 
 	b.Reset()
 	require.NoError(t, Lines(&b, path))

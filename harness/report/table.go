@@ -53,6 +53,38 @@ func (o Options) count(n int, color string) string {
 	return o.paint(color, s)
 }
 
+// writeObserved lists what cases of level may and info found: nothing there is right or wrong, but worth knowing.
+func writeObserved(w io.Writer, l *Log, o Options) {
+	any := false
+	for _, r := range l.Results {
+		if r.Profile != o.Profile || r.Verdict != record.Pass || r.Why == "" && len(r.Detail.Measured) == 0 {
+			continue
+		}
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(r.Detail.Measured)) {
+			parts = append(parts, Clean(name+"="+r.Detail.Measured[name]))
+		}
+		if r.Why != "" {
+			parts = append(parts, Clean(r.Why))
+		}
+		o.row(w, "observed", fmt.Sprintf("%s %s: %s", Clean(r.Target), r.Case, strings.Join(parts, ", ")))
+		any = true
+	}
+	if any {
+		fmt.Fprintln(w)
+	}
+}
+
+// row is a text under a name in a column of thirteen, wrapped.
+func (o Options) row(w io.Writer, name, text string) {
+	for i, line := range wrap(text, o.Width-13) {
+		if i > 0 {
+			name = ""
+		}
+		fmt.Fprintf(w, "%s%s\n", o.paint(dim, fmt.Sprintf("%-13s", name)), line)
+	}
+}
+
 // writeReasons sums up why cases were not judged: the reasons, the most frequent first.
 func writeReasons(w io.Writer, l *Log, o Options) {
 	any := false
@@ -69,13 +101,7 @@ func writeReasons(w io.Writer, l *Log, o Options) {
 		})
 		for _, r := range reasons[:min(maxReasons, len(reasons))] {
 			text := fmt.Sprintf("%s: %s (%s)", Clean(r.target), Clean(r.why), plural(count[r], "case"))
-			for i, line := range wrap(text, o.Width-13) {
-				name := ""
-				if i == 0 {
-					name = string(v)
-				}
-				fmt.Fprintf(w, "%s%s\n", o.paint(dim, fmt.Sprintf("%-13s", name)), line)
-			}
+			o.row(w, string(v), text)
 		}
 		if rest := len(reasons) - maxReasons; rest > 0 {
 			fmt.Fprintf(w, "%-13sand %s more\n", "", plural(rest, "reason"))

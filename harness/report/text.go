@@ -32,6 +32,7 @@ func Text(w io.Writer, l *Log, o Options) error {
 	for _, b := range blocks(l, o.Profile) {
 		b.write(bw, l, o)
 	}
+	writeObserved(bw, l, o)
 	writeReasons(bw, l, o)
 	writeTable(bw, l, o)
 	for _, n := range l.Notes {
