@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -192,7 +193,7 @@ func (p *Puppet) Connect(ctx context.Context, to peer.AddrInfo) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("connect to %s: %w", to.ID, ctx.Err())
 		}
-		return fmt.Errorf("connect to %s: %w: %w", to.ID, ErrDial, err)
+		return fmt.Errorf("connect to %s: %w: %w", to.ID, ErrDial, oneLine{err})
 	}
 	return nil
 }
@@ -301,6 +302,12 @@ type Heard struct {
 	Raw      []byte       // of a frame: as it came
 }
 
+// oneLine puts an error of several lines, as the swarm has one for each address, on one.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLine) Unwrap() error { return e.error }
+
 // negotiate opens a stream and agrees on one protocol, reading the answer before it returns: libp2p's own NewStream
 // believes what identify said, and would find out at the first read only.
 func (h *host) negotiate(ctx context.Context, to peer.ID, proto string) (network.Stream, error) {
@@ -309,7 +316,7 @@ func (h *host) negotiate(ctx context.Context, to peer.ID, proto string) (network
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: %w", ErrDial, err)
+		return nil, fmt.Errorf("%w: %w", ErrDial, oneLine{err})
 	}
 	stop := context.AfterFunc(ctx, func() { s.SetDeadline(time.Unix(1, 0)) })
 	err = msmux.SelectProtoOrFail(protocol.ID(proto), s)

@@ -347,12 +347,18 @@ func TestServingPuppet(t *testing.T) {
 		require.Empty(t, reply.ProviderPeers)
 		require.False(t, reply.HasRecord)
 	}
+	self := ask(wire.Message{Type: wire.FindNode, Key: []byte(server.ID())})
+	require.Len(t, self.CloserPeers, 21)
+	require.Equal(t, string(server.ID()), string(self.CloserPeers[0].ID))
+	asker := ask(wire.Message{Type: wire.FindNode, Key: []byte(a.ID())})
+	require.Len(t, asker.CloserPeers, 21)
+	require.Equal(t, string(a.ID()), string(asker.CloserPeers[0].ID))
 	put := ask(wire.Message{Type: wire.PutValue, Key: key, HasRecord: true, Record: wire.Record{Key: key, Value: []byte("v")}})
 	require.Equal(t, "v", string(put.Record.Value))
 	require.NoError(t, s.Write(ctx, wire.AppendFrame(nil, &wire.Message{Type: wire.AddProvider, Key: key})))
 	ask(wire.Message{Type: wire.Ping}) // ADD_PROVIDER had no answer, or it would have come first
 	heard := slices.DeleteFunc(server.Heard().From(0), func(h Heard) bool { return h.Dial })
-	require.Len(t, heard, 6)
+	require.Len(t, heard, 8)
 	require.Equal(t, a.ID(), heard[0].From)
 
 	for name, bad := range map[string]wire.Message{

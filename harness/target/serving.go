@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 	"github.com/multiformats/go-varint"
 
 	"github.com/kadbench/kadbench/kad/wire"
@@ -37,18 +38,40 @@ type knownPeer struct {
 func (p *Puppet) Know(peers []peer.AddrInfo) {
 	known := make([]knownPeer, 0, len(peers))
 	for _, info := range peers[:min(len(peers), maxKnown)] {
-		k := knownPeer{id: info.ID, place: sha256.Sum256([]byte(info.ID))}
-		for _, a := range info.Addrs {
-			b := a.Bytes()
-			k.addrs = append(k.addrs, 0x12) // field 2 of Peer, length-delimited
-			k.addrs = append(k.addrs, varint.ToUvarint(uint64(len(b)))...)
-			k.addrs = append(k.addrs, b...)
-		}
-		known = append(known, k)
+		known = append(known, knownPeer{info.ID, sha256.Sum256([]byte(info.ID)), wireAddrs(info.Addrs)})
 	}
 	p.known.mu.Lock()
 	p.known.peers = known
 	p.known.mu.Unlock()
+}
+
+// wireAddrs are addresses as the fields of a Peer on the wire.
+func wireAddrs(addrs []ma.Multiaddr) (out wire.Addrs) {
+	for _, a := range addrs {
+		b := a.Bytes()
+		out = append(out, 0x12) // field 2 of Peer, length-delimited
+		out = append(out, varint.ToUvarint(uint64(len(b)))...)
+		out = append(out, b...)
+	}
+	return out
+}
+
+// about is the peer that a FIND_NODE names, if it is one that the nearest leave out: the server itself or the asker. A
+// server tells of it besides the nearest (ipfs-kad L430); go takes nobody into a filled table who answers with no peer.
+func (p *Puppet) about(key []byte, from peer.ID) []wire.Peer {
+	if string(key) == string(p.id) {
+		return []wire.Peer{{ID: key, Addrs: wireAddrs(p.host.Addrs())}}
+	}
+	if string(key) == string(from) {
+		p.known.mu.Lock()
+		defer p.known.mu.Unlock()
+		for _, k := range p.known.peers {
+			if k.id == from {
+				return []wire.Peer{{ID: key, Addrs: k.addrs}}
+			}
+		}
+	}
+	return nil
 }
 
 // nearest lists the n known peers nearest to a key, by SHA-256 and XOR, without those left out.
@@ -73,8 +96,8 @@ func (d *directory) nearest(key []byte, n int, without ...peer.ID) []wire.Peer {
 	return out
 }
 
-// serve answers one inbound stream honestly until it ends: the K nearest peers it knows, never itself nor the asker
-// (ipfs-kad L357); the echo of a PUT_VALUE; no records and no providers; silence on ADD_PROVIDER; PING. What is no
+// serve answers one inbound stream honestly until it ends: the K nearest peers it knows, without itself and the asker
+// (ipfs-kad L357) unless FIND_NODE names them; the echo of a PUT_VALUE; no records and no providers; silence on ADD_PROVIDER; PING. What is no
 // message, or an unknown type, resets the stream (libp2p-kad L391).
 func (p *Puppet) serve(raw network.Stream, from peer.ID, hear func(Event)) {
 	defer raw.Reset() // after Close, does nothing
@@ -121,6 +144,9 @@ func (p *Puppet) answer(dst, request []byte, from peer.ID) ([]byte, bool) {
 			return dst, false
 		}
 		reply.CloserPeers = p.known.nearest(m.Key, p.cfg.K, p.id, from)
+		if m.Type == wire.FindNode {
+			reply.CloserPeers = append(p.about(m.Key, from), reply.CloserPeers...)
+		}
 	case wire.PutValue:
 		if !m.HasRecord || !bytes.Equal(m.Key, m.Record.Key) {
 			return dst, false

@@ -2,7 +2,6 @@ package target
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 )
 
@@ -34,48 +33,22 @@ type Factory interface {
 	String() string // as given: go=cmd:./x
 	// Remote: only an address; cannot be restarted or given parameters.
 	Remote() bool
+	// Private: the target is on this machine or in a private network. What is not must be allowed with --remote, and is
+	// never sent floods, huge frames or load.
+	Private() bool
+	// New makes a target that has said hello. An error says what could not be had, where, and what was expected.
 	New(ctx context.Context) (Target, error)
 }
 
-// Hello is the result of hello.
-type Hello struct {
-	Name      string   `json:"name"`
-	Version   string   `json:"version"`
-	Language  string   `json:"language"`
-	Protocols []string `json:"protocols"`
-	Methods   []string `json:"methods"`
-	Options   []string `json:"options"`
-}
-
-// StartParams are the parameters of start; zero fields are left out.
-type StartParams struct {
-	Seed       string           `json:"seed"` // unpadded base64url of 32 bytes
-	Mode       string           `json:"mode"` // server, client
-	Protocol   string           `json:"protocol"`
-	Profile    string           `json:"profile,omitempty"`
-	K          int              `json:"k,omitempty"`
-	Alpha      int              `json:"alpha,omitempty"`
-	Beta       int              `json:"beta,omitempty"`
-	Listen     string           `json:"listen,omitempty"`
-	Transports []string         `json:"transports,omitempty"`
-	Namespaces []string         `json:"namespaces,omitempty"`
-	Filter     string           `json:"filter,omitempty"`
-	Background bool             `json:"background,omitempty"`
-	Expiry     map[string]int64 `json:"expiry,omitempty"` // milliseconds
-}
-
-// Started is the result of start.
-type Started struct {
-	Peer  string   `json:"peer"`
-	Addrs []string `json:"addrs"`
-}
-
-// Error is an error which the target answered.
-type Error struct {
-	Code    int             `json:"code"`
-	Message string          `json:"message"`
-	Data    json.RawMessage `json:"data,omitempty"`
-}
-
-// CallTimeout bounds one call unless the context is shorter.
-const CallTimeout = 30 * time.Second
+const (
+	// CallTimeout bounds one call of a method that has nothing to wait for on the network; a target that does not
+	// answer by then hangs and is killed. The slowest start measured is js's with 1.2 s; eight side by side on two
+	// cores need ten times that.
+	CallTimeout = 30 * time.Second
+	// OperationTimeout bounds one operation (Method.Operation) when the caller's context does not. The longest query
+	// timeout of an implementation is js's with 180 s.
+	OperationTimeout = 5 * time.Minute
+	// RestartLimit is how many times a run should make a target anew after it died, before it says that the target
+	// kept crashing: enough for a bug which a handful of cases meet, too few to spend a run on a target that is broken.
+	RestartLimit = 10
+)
