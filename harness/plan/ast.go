@@ -42,6 +42,8 @@ type Plan struct {
 	Script   []*Line
 	Fixtures map[string]*Fixture
 	Source   []byte
+
+	bound map[string]int // the value of the header's each, in what Bound returned
 }
 
 // Header is what stands before the script.
@@ -83,8 +85,18 @@ type Line struct {
 	Any   bool     // `any S1..S40`: all together
 	Stmt  Stmt     // what the verb says, parsed
 	After time.Duration
-	Block []*Line // deeper lines
+	Block []*Line // deeper lines; of an each: with $i as it stands, see Iterate
 	Alts  []*Line // the `or` lines of a want, result or saw
+
+	// Sides holds, for a line with a range, one statement for each of its names, in order; they go side by side. Without
+	// a range it holds Stmt alone. An or has as many sides as its want.
+	Sides []Stmt
+	// Text is the line as written, in canonical spacing, without its block: what a report shows.
+	Text string
+
+	row   *row
+	loop  scope
+	label string
 }
 
 // Stmt is the parsed rest of a line; one type a verb.
@@ -204,6 +216,7 @@ const (
 	OpAbsent             // !f
 	OpUnique             // f=unique
 	OpCapture            // f=$x
+	OpTime               // f=rfc3339: a text that RFC 3339 allows
 )
 
 // ExprKind says what a value expression is.
@@ -232,6 +245,7 @@ type Expr struct {
 	Args   []*Expr
 	Fields []Field
 	Lo, Hi *Expr
+	Label  string // of rand(): its place in the plan, with the values of the loops around it; equal labels, equal bytes
 }
 
 // Fixture is a named value, or a frame in words with its changes.

@@ -1,0 +1,293 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Explain tells the plan in prose, for a reader who does not know the language.
+func Explain(p *Plan) string {
+	t := &teller{plan: p}
+	t.opening()
+	t.peers()
+	t.out.WriteString("\nWhat happens:\n")
+	t.lines(p.Script, 1)
+	t.fixtures()
+	return t.out.String()
+}
+
+// teller writes English; each verb's row says how its line reads.
+type teller struct {
+	plan *Plan
+	out  strings.Builder
+	nth  int
+}
+
+func (t *teller) opening() {
+	h := t.plan.Header
+	fmt.Fprintf(&t.out, "%s\n\n", h.ID)
+	if t.plan.Prose != "" {
+		fmt.Fprintf(&t.out, "%s\n\n", t.plan.Prose)
+	}
+	var levels []string
+	for _, p := range h.Profiles.List() {
+		levels = append(levels, fmt.Sprintf("%s %s", p, h.Levels[p]))
+	}
+	fmt.Fprintf(&t.out, "Level: %s.", strings.Join(levels, ", "))
+	if len(h.Spec) > 0 {
+		fmt.Fprintf(&t.out, " Clauses: %s.", strings.Join(h.Spec, "; "))
+	}
+	if len(h.Needs) > 0 {
+		fmt.Fprintf(&t.out, " A target that lacks one of these is not judged: %s.", strings.Join(h.Needs, ", "))
+	}
+	if h.Each != nil {
+		fmt.Fprintf(&t.out, " It runs once for each %s from %d to %d.", h.Each.Name, h.Each.From, h.Each.To)
+	}
+	if h.Repeat > 1 {
+		fmt.Fprintf(&t.out, " It runs %d times.", h.Repeat)
+	}
+	if h.Alone {
+		t.out.WriteString(" Nothing runs beside it.")
+	}
+	if h.Timeout == 0 {
+		h.Timeout = defaultTime
+	}
+	fmt.Fprintf(&t.out, " It ends after %s at the latest.\n", short(h.Timeout))
+}
+
+// kindSays completes "A is …".
+var kindSays = map[string]string{
+	"":        "a peer of the harness whose bytes the plan writes",
+	"serving": "a peer of the harness that answers as an honest server",
+	"client":  "a peer of the harness that does not list the protocol",
+	"nobody":  "an invented peer; dials to its address are counted",
+}
+
+func (t *teller) peers() {
+	t.out.WriteString("\nWho takes part:\n")
+	for _, d := range t.plan.Peers {
+		if d.Name != d.Group[0] {
+			continue
+		}
+		is, who := "is", d.Name
+		what := kindSays[d.Kind]
+		if d.Target {
+			what = "the peer under test"
+		}
+		if n := len(d.Group); n > 1 {
+			is, who = "are", fmt.Sprintf("%s to %s", d.Name, d.Group[n-1])
+			what = "each " + what
+		}
+		fmt.Fprintf(&t.out, "  %s %s %s", who, is, what)
+		for i, f := range d.Params {
+			sep := ", "
+			if i == 0 {
+				sep = "; with "
+			}
+			fmt.Fprintf(&t.out, "%s%s %s", sep, f.Name, t.value(f.Value))
+		}
+		t.out.WriteString(".\n")
+	}
+}
+
+func (t *teller) lines(lines []*Line, depth int) {
+	for _, l := range lines {
+		t.line(l, depth, "")
+		for _, a := range l.Alts {
+			t.line(a, depth, "or: ")
+		}
+	}
+}
+
+func (t *teller) line(l *Line, depth int, prefix string) {
+	v, _ := findVerb(l.Verb)
+	text := v.explain(t, l)
+	if l.After > 0 {
+		text = fmt.Sprintf("after %s, %s", short(l.After), text)
+	}
+	if prefix == "" {
+		t.nth++
+		prefix = fmt.Sprintf("%d. ", t.nth)
+	} else {
+		prefix = strings.Repeat(" ", len(fmt.Sprintf("%d. ", t.nth))) + prefix
+	}
+	fmt.Fprintf(&t.out, "%s%s%s.\n", strings.Repeat("  ", depth), prefix, text)
+	t.lines(l.Block, depth+1)
+}
+
+func (t *teller) fixtures() {
+	names := fixtureOrder(t.plan)
+	if len(names) > 0 {
+		t.out.WriteString("\nWhat the names stand for:\n")
+	}
+	for _, n := range names {
+		fx := t.plan.Fixtures[n]
+		if fx.Frame == nil {
+			fmt.Fprintf(&t.out, "  @%s is %s.\n", n, t.value(fx.Value))
+			continue
+		}
+		fmt.Fprintf(&t.out, "  @%s is the frame %s", n, t.frame(*fx.Frame))
+		for _, ch := range fx.Changes {
+			switch ch.Verb {
+			case "patch":
+				fmt.Fprintf(&t.out, ", with %s from byte %d on", t.value(ch.Value), ch.Offset)
+			case "cut":
+				fmt.Fprintf(&t.out, ", without its last %d bytes", ch.N)
+			case "append":
+				fmt.Fprintf(&t.out, ", with %s behind it", t.value(ch.Value))
+			case "length":
+				fmt.Fprintf(&t.out, ", which declares %d bytes", ch.N)
+			}
+		}
+		t.out.WriteString(".\n")
+	}
+}
+
+// who is the line's operand: one name, or what a range stands for.
+func (t *teller) who(l *Line, one string) string {
+	if n := len(l.Names); n > 1 && len(l.Sides) > 1 {
+		return fmt.Sprintf("each of %s to %s", l.Names[0], l.Names[n-1])
+	}
+	return one
+}
+
+func tellSeat(t *teller, l *Line) string {
+	s := l.Stmt.(Seat)
+	return fmt.Sprintf("the routing table of %s is made to hold %s", s.Target, runs(s.Peers))
+}
+
+func tellConnect(t *teller, l *Line) string {
+	s := l.Stmt.(Connect)
+	return fmt.Sprintf("%s connects to %s", t.who(l, s.From), s.To)
+}
+
+func tellDisconnect(t *teller, l *Line) string {
+	s := l.Stmt.(Disconnect)
+	return fmt.Sprintf("the connections between %s and %s end", t.who(l, s.From), s.To)
+}
+
+func tellIdentify(t *teller, l *Line) string {
+	s := l.Stmt.(Identify)
+	return fmt.Sprintf("what %s tells %s about itself by identify%s: %s", s.Of, t.who(l, s.Peer), within(s.Within), t.matchers(s.Match))
+}
+
+func tellLet(t *teller, l *Line) string {
+	s := l.Stmt.(Let)
+	return fmt.Sprintf("$%s stands for %s", s.Name, t.value(s.Value))
+}
+
+func tellOpen(t *teller, l *Line) string {
+	s := l.Stmt.(Open)
+	who, stream := s.From, "a stream "+s.Stream
+	if n := len(l.Names); n > 1 {
+		stream = fmt.Sprintf("the streams %s to %s", l.Names[0], l.Names[n-1])
+		if last := l.Sides[n-1].(Open); last.From != s.From {
+			who = fmt.Sprintf("%s to %s, one each,", s.From, last.From)
+		}
+	}
+	proto, lazy := "", ""
+	if s.Proto != "" {
+		proto = " for the protocol " + s.Proto
+	}
+	if s.Lazy {
+		lazy = ", which is read only while something is wanted on it"
+	}
+	return fmt.Sprintf("%s opens %s to %s%s%s", who, stream, s.To, proto, lazy)
+}
+
+func tellSend(t *teller, l *Line) string {
+	s := l.Stmt.(Send)
+	times := ""
+	if s.Times > 1 {
+		times = fmt.Sprintf(", %d times", s.Times)
+	}
+	return fmt.Sprintf("%s sends %s on %s%s", t.opener(s.Stream), t.frame(s.Frame), t.who(l, s.Stream), times)
+}
+
+func tellRaw(t *teller, l *Line) string {
+	s := l.Stmt.(Raw)
+	parts := make([]string, len(s.Values))
+	for i, v := range s.Values {
+		parts[i] = t.value(v)
+	}
+	every := ""
+	if s.Every > 0 {
+		every = fmt.Sprintf(", one byte every %s", short(s.Every))
+	}
+	return fmt.Sprintf("%s writes these bytes on %s: %s%s", t.opener(s.Stream), t.who(l, s.Stream), strings.Join(parts, ", then "), every)
+}
+
+func tellFinish(t *teller, l *Line) string {
+	s := l.Stmt.(Finish)
+	how := map[string]string{"half": "ends its writing on", "close": "closes", "reset": "resets"}[s.How]
+	return fmt.Sprintf("%s %s %s", t.opener(s.Stream), how, t.who(l, s.Stream))
+}
+
+func tellWant(t *teller, l *Line) string {
+	s := l.Stmt.(Want)
+	stream := t.who(l, s.Stream)
+	var text string
+	switch x := s.Expect; x.Kind {
+	case ExpectEOF:
+		text = stream + " must end cleanly, without a further frame"
+	case ExpectReset:
+		text = stream + " must be reset, without a further frame"
+	case ExpectEnded:
+		text = stream + " must end, cleanly or by a reset, without a further frame"
+	case ExpectRefused:
+		text = "the protocol must be refused when " + stream + " is opened"
+	case ExpectSilence:
+		text = "no frame may come on " + stream
+		if x.For > 0 {
+			text += " for " + short(x.For)
+		}
+		text += "; another request on the same connection is answered meanwhile"
+	default:
+		next := "the next frame on " + stream
+		if x.Times > 1 {
+			next = fmt.Sprintf("each of the next %d frames on %s", x.Times, stream)
+		}
+		text = fmt.Sprintf("%s must be %s", next, typeName(x.Type))
+		if len(x.Match) > 0 {
+			text += " in which " + t.matchers(x.Match)
+		}
+	}
+	text += within(s.Expect.Within)
+	if s.Profiles != 0 {
+		text += fmt.Sprintf(" (in the profiles %s)", s.Profiles)
+	}
+	if s.Why != "" {
+		text += fmt.Sprintf(" (%s)", s.Why)
+	}
+	return text
+}
+
+func tellRetry(t *teller, l *Line) string {
+	return fmt.Sprintf("the following is tried again, with new streams, until all of it holds, for %s at most", short(l.Stmt.(Retry).Within))
+}
+
+func tellEach(t *teller, l *Line) string {
+	e := l.Stmt.(EachLoop).Each
+	return fmt.Sprintf("for each %s from %d to %d, in order", e.Name, e.From, e.To)
+}
+
+func within(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return ", within " + short(d)
+}
+
+// opener is the peer that opened a stream.
+func (t *teller) opener(stream string) string {
+	who := "the harness"
+	t.plan.All(func(l *Line) {
+		for _, s := range l.Sides {
+			if o, ok := s.(Open); ok && o.Stream == stream {
+				who = o.From
+			}
+		}
+	})
+	return who
+}

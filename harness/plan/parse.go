@@ -1,0 +1,361 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+)
+
+// Limits of a plan. The largest written by hand has some 300 lines; megabytes on the wire are made by rand() and
+// repeat(), they do not stand in the file.
+const (
+	maxFile     = 1 << 20
+	maxRows     = 5_000
+	maxFixtures = 500
+)
+
+// Load reads and parses one plan and holds it against lint; what lint merely advises does not count. The file's name in
+// errors is prefix followed by path.
+func Load(fsys fs.FS, path, prefix string) (*Plan, error) {
+	src, err := fs.ReadFile(fsys, path)
+	if err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	p, err := Parse(prefix+path, src)
+	if err != nil {
+		return nil, err
+	}
+	return p, Lint(p).Fatal().err()
+}
+
+// Parse reads one plan. file is its name in errors, and its end must be the plan's id. The error is of type Errors and
+// holds every mistake that was found, in the order of the lines.
+func Parse(file string, src []byte) (*Plan, error) {
+	p := &parser{file: file}
+	return p.parse(src)
+}
+
+// Bound returns the plan for one value of its header's `each`: $i is replaced wherever it stands.
+func (p *Plan) Bound(i int) (*Plan, error) {
+	if p.Header.Each == nil {
+		return p, nil
+	}
+	ps := &parser{file: p.File, bind: p.Header.Each.Name, value: i, bound: true}
+	return ps.parse(p.Source)
+}
+
+// Iterate returns an each line's block for one value: $i is replaced in names, values, texts and numbers, and each rand()
+// gets a label of its own.
+func (l *Line) Iterate(i int) ([]*Line, error) {
+	loop, ok := l.Stmt.(EachLoop)
+	if !ok {
+		return l.Block, nil
+	}
+	p := &parser{file: l.Pos.File}
+	kids := make([]*row, len(l.row.kids))
+	for k, r := range l.row.kids {
+		kids[k] = r.bind(loop.Each.Name, i)
+	}
+	block := p.lines(kids, l.loop, fmt.Sprintf("%s#%d", l.label, i))
+	return block, p.errs.err()
+}
+
+type parser struct {
+	file  string
+	errs  Errors
+	plan  *Plan
+	bound bool // the header's loop has its value
+	bind  string
+	value int
+}
+
+func (p *parser) fail(line int, what, format string, args ...any) {
+	p.errs.add(Pos{File: p.file, Line: line}, false, what, format, args...)
+}
+
+func (p *parser) parse(src []byte) (*Plan, error) {
+	p.plan = &Plan{File: p.file, Fixtures: map[string]*Fixture{}, Source: src}
+	if len(src) > maxFile {
+		p.fail(1, "", "the file has %d bytes, %d at most: make large values with rand() or repeat()", len(src), maxFile)
+		return nil, p.errs.err()
+	}
+	ar := txtar.Parse(bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")))
+	s := &scanner{file: p.file, errs: &p.errs, verb: beginsLine}
+	rows := s.scan(string(ar.Comment), 1)
+	if len(rows) > maxRows {
+		p.fail(rows[maxRows].line, "", "more than %d lines", maxRows)
+		return nil, p.errs.err()
+	}
+	p.plan.Prose = prose(rows)
+	p.script(rows)
+	p.fixtures(ar)
+	if len(p.errs) == 0 {
+		deriveNeeds(p.plan)
+	}
+	p.errs.sort()
+	if err := p.errs.err(); err != nil {
+		return nil, err
+	}
+	return p.plan, nil
+}
+
+// prose is the text of the comments before the first word.
+func prose(rows []*row) string {
+	var out []string
+	for _, r := range rows {
+		if r.kind == rowLine {
+			break
+		}
+		out = append(out, strings.TrimSpace(strings.TrimPrefix(r.text, "#")))
+	}
+	return strings.TrimSpace(strings.Join(out, "\n"))
+}
+
+// script reads the rows in their three parts: header, peers, and what happens.
+func (p *parser) script(rows []*row) {
+	var script []*row
+	seen := map[string]bool{}
+	header := true
+	for _, r := range rows {
+		if r.kind != rowLine || r.depth > 0 {
+			continue
+		}
+		if p.bound {
+			r = r.bind(p.bind, p.value)
+		}
+		word := r.words[0]
+		if header && word.text != "peer" && !(beginsLine(word.text) && word.text != "each") {
+			p.header(r, seen)
+			continue
+		}
+		if header && word.text == "each" && len(r.kids) == 0 {
+			p.header(r, seen)
+			continue
+		}
+		header = false
+		switch _, isKey := findHeader(word.text); {
+		case word.text == "peer":
+			p.peer(r)
+		case isKey && word.text != "each":
+			p.fail(r.line, word.text, "the header ends where the peers and the script begin; this line belongs above them")
+		default:
+			script = append(script, r)
+		}
+	}
+	p.plan.Script = p.lines(script, p.scope(), p.label())
+}
+
+// scope is the header's loop, unless its value is already in the text.
+func (p *parser) scope() scope {
+	if p.plan != nil && p.plan.Header.Each != nil && !p.bound {
+		return scope{*p.plan.Header.Each}
+	}
+	return nil
+}
+
+func (p *parser) label() string {
+	if p.bound {
+		return fmt.Sprintf("#%d", p.value)
+	}
+	return ""
+}
+
+func (p *parser) header(r *row, seen map[string]bool) {
+	name := r.words[0].text
+	key, ok := findHeader(name)
+	if !ok {
+		p.fail(r.line, "", "%s", unknown("word", name, append(headerNames(), verbNames()...)))
+		return
+	}
+	if seen[name] {
+		p.fail(r.line, name, "stands twice")
+		return
+	}
+	seen[name] = true
+	if len(r.kids) > 0 {
+		p.fail(r.kids[0].line, name, "a line of the header has no block; indent no line of the header")
+	}
+	var words []string
+	for _, w := range r.words[1:] {
+		words = append(words, w.text)
+	}
+	if err := key.parse(&p.plan.Header, words); err != nil {
+		p.fail(r.line, name, "%v", err)
+	}
+}
+
+func (p *parser) peer(r *row) {
+	c := &cursor{file: p.file, line: r.line, words: r.words[1:], loops: p.scope(), label: fmt.Sprintf("%s/%d", p.label(), r.nth)}
+	decls := parsePeer(c)
+	if len(r.kids) > 0 {
+		c.fail(r.kids[0].line, "a peer has no block")
+	}
+	if c.err != nil {
+		p.errs.add(c.errPos, false, "peer", "%v", c.err)
+		return
+	}
+	for _, d := range decls {
+		for _, o := range p.plan.Peers {
+			if o.Name == d.Name {
+				p.fail(r.line, "peer", "%s was declared in line %d already", d.Name, o.Pos.Line)
+			} else if o.Target && d.Target {
+				p.fail(r.line, "peer", "a second target; %s is the target of this plan", o.Name)
+			}
+		}
+		p.plan.Peers = append(p.plan.Peers, d)
+	}
+	if len(p.plan.Peers) > maxRange {
+		p.fail(r.line, "peer", "more than %d peers", maxRange)
+	}
+}
+
+// lines parses rows of one depth; an or goes to the line above it.
+func (p *parser) lines(rows []*row, loops scope, label string) []*Line {
+	var out []*Line
+	for _, r := range rows {
+		l := p.line(r, loops, label)
+		if l == nil {
+			continue
+		}
+		if l.Verb != "or" {
+			out = append(out, l)
+			continue
+		}
+		if len(out) == 0 {
+			p.fail(r.line, "or", "it follows no want")
+			continue
+		}
+		p.alternative(out[len(out)-1], l)
+	}
+	return out
+}
+
+func (p *parser) alternative(to, l *Line) {
+	v, _ := findVerb(to.Verb)
+	switch {
+	case !v.Or:
+		p.fail(l.Pos.Line, "or", "it follows %s, which has no alternatives; a want has", to.Verb)
+	case !slices.Equal(to.Names, l.Names):
+		p.fail(l.Pos.Line, "or", "it is about %s, the want above about %s", strings.Join(l.Names, " "), strings.Join(to.Names, " "))
+	default:
+		to.Alts = append(to.Alts, l)
+	}
+}
+
+// allParams are the name=value words that any verb takes.
+var allParams = []string{"after", "within", "times", "for", "every", "why", "profile"}
+
+// line parses one row with its block.
+func (p *parser) line(r *row, loops scope, label string) *Line {
+	name := r.words[0].text
+	v, ok := findVerb(name)
+	if !ok {
+		if about, later := laterVerbs[name]; later {
+			p.fail(r.line, name, "this version of the suite does not carry out %q (%s)", name, about)
+		} else {
+			p.fail(r.line, "", "%s", unknown("verb", name, append(verbNames(), headerNames()...)))
+		}
+		return nil
+	}
+	l := &Line{Pos: Pos{File: p.file, Line: r.line}, Verb: name, Text: r.written(), row: r, loop: loops}
+	l.label = fmt.Sprintf("%s/%d", label, r.nth)
+	for sides := 1; len(l.Sides) < sides; {
+		c := &cursor{file: p.file, line: r.line, words: r.words[1:], loops: loops, label: l.label, side: len(l.Sides), sides: sides}
+		c.takeParams(append([]string{"after"}, v.Params...))
+		for _, w := range c.words {
+			if n, _, has := strings.Cut(w.text, "="); has && contains(allParams, n) {
+				c.fail(w.line, "it takes no %s=; it is written %s", n, strings.Join(strings.Split(v.Usage, "\n"), ", or "))
+			}
+		}
+		l.After = c.duration("after")
+		stmt := v.parse(c)
+		c.end()
+		if c.err != nil {
+			p.errs.add(c.errPos, false, name, "%v", c.err)
+			return nil
+		}
+		sides = c.sides + boolInt(c.sides == 0)
+		l.Sides = append(l.Sides, stmt)
+		l.Names = append(l.Names, c.names...)
+	}
+	l.Stmt = l.Sides[0]
+	p.block(l, v)
+	return l
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (p *parser) block(l *Line, v verb) {
+	inner := l.loop
+	loop, isLoop := l.Stmt.(EachLoop)
+	if isLoop {
+		inner = append(slices.Clone(inner), loop.Each)
+	}
+	if len(l.row.kids) > 0 && !v.Block {
+		p.fail(l.row.kids[0].line, v.Name, "it has no block; only want, or, retry and each have, so this line is indented too deep")
+		return
+	}
+	if _, isRetry := l.Stmt.(Retry); (isLoop || isRetry) && len(l.row.kids) == 0 {
+		p.fail(l.Pos.Line, v.Name, "its block is missing: the lines that it is about, indented deeper")
+	}
+	l.Block = p.lines(l.row.kids, inner, l.label)
+}
+
+// All calls fn for every line of the script, blocks and alternatives included, in their order in the file.
+func (p *Plan) All(fn func(*Line)) { walkLines(p.Script, fn) }
+
+func walkLines(lines []*Line, fn func(*Line)) {
+	for _, l := range lines {
+		fn(l)
+		walkLines(l.Block, fn)
+		walkLines(l.Alts, fn)
+	}
+}
+
+// Fresh says whether the case needs a target of its own: it gives it parameters, or fills its table.
+func (p *Plan) Fresh() bool {
+	fresh := false
+	for _, d := range p.Peers {
+		fresh = fresh || d.Target && len(d.Params) > 0
+	}
+	p.All(func(l *Line) { fresh = fresh || l.Verb == "seat" || l.Verb == "connect" })
+	return fresh
+}
+
+// Target is the declaration of the peer under test, nil if there is none.
+func (p *Plan) Target() *PeerDecl {
+	for _, d := range p.Peers {
+		if d.Target {
+			return d
+		}
+	}
+	return nil
+}
+
+// deriveNeeds adds what the script itself shows that the target must offer.
+func deriveNeeds(p *Plan) {
+	add := func(n string) {
+		if !slices.Contains(p.Header.Needs, n) {
+			p.Header.Needs = append(p.Header.Needs, n)
+		}
+	}
+	if t := p.Target(); t != nil {
+		for _, f := range t.Params {
+			add("start:" + f.Name)
+		}
+	}
+	p.All(func(l *Line) {
+		if l.Verb == "seat" {
+			add("seat")
+		}
+	})
+}

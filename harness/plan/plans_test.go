@@ -1,0 +1,86 @@
+package plan_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/plans"
+)
+
+var mend = flag.Bool("fmt", false, "write the plans in their canonical form")
+
+// TestPlans holds every plan of the suite against parser, lint and printer. Advice is logged.
+func TestPlans(t *testing.T) {
+	count := 0
+	ids := map[string]string{}
+	err := fs.WalkDir(plans.FS, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".plan") {
+			return err
+		}
+		count++
+		src, err := fs.ReadFile(plans.FS, path)
+		require.NoError(t, err)
+		file := "plans/" + path
+		p, err := plan.Parse(file, src)
+		if err != nil {
+			t.Errorf("\n%s", indent(err))
+			return nil
+		}
+		if other, twice := ids[p.Header.ID]; twice {
+			t.Errorf("%s: id: %s is the id of %s too", file, p.Header.ID, other)
+		}
+		ids[p.Header.ID] = file
+		problems := plan.Lint(p)
+		if len(problems.Fatal()) > 0 {
+			t.Errorf("\n%s", indent(problems))
+		} else if len(problems) > 0 {
+			t.Logf("\n%s", indent(problems))
+		}
+		formatted, err := plan.Format(file, src)
+		require.NoError(t, err, file)
+		if *mend && string(formatted) != string(src) {
+			require.NoError(t, os.WriteFile(filepath.Join("..", "..", "plans", path), formatted, 0o644))
+			return nil
+		}
+		if got, want := firstDifference(string(src), string(formatted)); got != want {
+			t.Errorf("%s: not in canonical form: %q should be %q; go test ./harness/plan -run TestPlans -fmt mends all", file, got, want)
+		}
+		assert.NotEmpty(t, plan.Explain(p))
+		return nil
+	})
+	require.NoError(t, err)
+	t.Logf("%d plans", count)
+}
+
+// indent keeps file:line at the start of a line, where editors find it.
+func indent(err error) string {
+	var list plan.Errors
+	if !errors.As(err, &list) {
+		return err.Error()
+	}
+	return list.Error()
+}
+
+// firstDifference returns the first lines in which two texts differ.
+func firstDifference(a, b string) (string, string) {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return x[i], y[i]
+		}
+	}
+	if len(x) != len(y) {
+		return fmt.Sprintf("%d lines", len(x)), fmt.Sprintf("%d lines", len(y))
+	}
+	return "", ""
+}
