@@ -164,6 +164,8 @@ func (a *annotator) message(at, end int, prefix string, depth int, fields map[pr
 		}
 
 		switch {
+		case typ == protowire.StartGroupType:
+			row.Text, row.Err = "a group, skipped", refusal(left[:row.Len])
 		case !known:
 			row.Text = "unknown, skipped: " + rawText(typ, value)
 		case typ != s.typ:
@@ -194,14 +196,20 @@ func (a *annotator) message(at, end int, prefix string, depth int, fields map[pr
 // package says why: a field that cannot be measured fails alike in any message.
 func (a *annotator) unreadable(at, end int, path string, depth int) {
 	row := Row{Offset: at, Len: end - at, Head: end - at, Path: path, Depth: depth, Text: fmt.Sprintf("%d bytes from here on", end-at)}
-	var m wire.Message
-	var e *wire.Error
-	if errors.As(wire.Decode(a.b[at:end], &m), &e) {
-		row.Err = e.Kind
-	} else {
+	if row.Err = refusal(a.b[at:end]); row.Err == nil {
 		row.Err = wire.ErrTruncated // unreachable while the two agree; a fault must not look sound
 	}
 	a.add(row)
+}
+
+// refusal is why wire refuses a message that begins with these fields, without the place.
+func refusal(b []byte) error {
+	var m wire.Message
+	var e *wire.Error
+	if errors.As(wire.Decode(b, &m), &e) {
+		return e.Kind
+	}
+	return nil
 }
 
 // unread adds bytes which nothing tells how to read.
@@ -216,8 +224,6 @@ func rawText(typ protowire.Type, v []byte) string {
 	case protowire.VarintType:
 		n, _ := protowire.ConsumeVarint(v)
 		return "varint " + strconv.FormatUint(n, 10)
-	case protowire.StartGroupType:
-		return "a group"
 	case protowire.BytesType:
 		s, _ := bytesText(v)
 		return s

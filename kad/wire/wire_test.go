@@ -70,7 +70,9 @@ func TestNoAllocation(t *testing.T) {
 			for a := range m.CloserPeers[0].Addrs.All() {
 				n += len(a)
 			}
-			require.Positive(t, n)
+			if n == 0 {
+				t.Error("no addresses")
+			}
 		},
 	} {
 		require.NoError(t, Decode(body, &m))
