@@ -46,7 +46,7 @@ type clientStream struct {
 	done    chan struct{} // closed when the reader has ended
 	err     error         // why it has; read after done
 
-	reading bool          // the reader runs
+	reading bool // the reader runs
 
 	mu     sync.Mutex
 	asking bool // a request is in flight
@@ -250,4 +250,3 @@ func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.As(err, &t) && t.Timeout()
 }
-

@@ -1,0 +1,115 @@
+package p2p_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/kadbench/kadbench/kad"
+	"github.com/kadbench/kadbench/kad/p2p"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bound is the time that a test may take at all; nothing here waits for it to pass.
+const bound = 20 * time.Second
+
+func context20(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// start makes and starts a node, a server unless the configuration says otherwise, and closes it at the end.
+func start(t *testing.T, cfg p2p.Config) *p2p.Node {
+	t.Helper()
+	if cfg.Kad.Mode == kad.ModeAuto {
+		cfg.Kad.Mode = kad.ModeServer
+	}
+	if cfg.Validators == nil {
+		cfg.Validators = p2p.Namespaces("pk", "ipns", "v")
+	}
+	n, err := p2p.New(cfg)
+	require.NoError(t, err)
+	require.NoError(t, n.Start(context20(t)))
+	t.Cleanup(func() { assert.NoError(t, n.Close()) })
+	return n
+}
+
+func info(n *p2p.Node) peer.AddrInfo { return *host.InfoFromHost(n.Host()) }
+
+// network starts count servers, each of which knows all others, and a client that knows the first.
+func network(t *testing.T, count int, cfg p2p.Config) (servers []*p2p.Node, client *p2p.Node) {
+	ctx := context20(t)
+	for range count {
+		servers = append(servers, start(t, cfg))
+	}
+	for i, a := range servers {
+		for _, b := range servers[:i] {
+			require.NoError(t, a.Connect(ctx, info(b)))
+		}
+	}
+	for _, a := range servers {
+		require.Eventually(t, func() bool { return len(a.Table()) == count-1 }, bound, time.Millisecond)
+	}
+	cfg.Kad.Mode = kad.ModeClient
+	client = start(t, cfg)
+	require.NoError(t, client.Connect(ctx, info(servers[0])))
+	require.Equal(t, []peer.ID{servers[0].ID()}, client.Table())
+	return servers, client
+}
+
+func TestOperations(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		cfg  p2p.Config
+	}{
+		{"tcp noise", p2p.Config{Transports: []string{p2p.TCP}, Security: []string{p2p.Noise}}},
+		{"tcp tls", p2p.Config{Transports: []string{p2p.TCP}, Security: []string{p2p.TLS}}},
+		{"quic", p2p.Config{Transports: []string{p2p.QUIC}}},
+		{"all", p2p.Config{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := context20(t)
+			servers, client := network(t, 5, c.cfg)
+
+			near, err := client.GetClosestPeers(ctx, []byte("somewhere"), 0)
+			require.NoError(t, err)
+			assert.Len(t, near.Peers, 5)
+			assert.Equal(t, uint32(5), near.Stats.Successes)
+			for _, p := range near.Peers {
+				assert.NotEmpty(t, p.Addrs)
+			}
+
+			found, err := client.FindPeer(ctx, servers[3].ID())
+			require.NoError(t, err)
+			assert.Equal(t, servers[3].ID(), found.Peer.ID)
+
+			put, err := client.PutRecord(ctx, p2p.Record{Key: []byte("/v/key"), Value: []byte("ok one")}, kad.All)
+			require.NoError(t, err)
+			assert.Len(t, put.Stored, 5)
+			got, err := servers[4].GetRecord(ctx, []byte("/v/key"), 0)
+			require.NoError(t, err)
+			assert.Equal(t, "ok one", string(got.Value))
+
+			key := []byte("\x12\x20a multihash of 32 bytes of digest")
+			provided, err := servers[1].StartProviding(ctx, key)
+			require.NoError(t, err)
+			assert.Len(t, provided.Announced, 4)
+			providers, err := client.GetProviders(ctx, key, 0)
+			require.NoError(t, err)
+			require.Len(t, providers.Providers, 1)
+			assert.Equal(t, servers[1].ID(), providers.Providers[0].ID)
+			assert.NotEmpty(t, providers.Providers[0].Addrs)
+
+			require.NoError(t, client.Bootstrap(ctx))
+			assert.Len(t, client.Table(), 5)
+		})
+	}
+}
