@@ -1,0 +1,264 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+
+	"github.com/kadbench/kadbench/harness/check"
+	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/record"
+	"github.com/kadbench/kadbench/harness/report"
+	"github.com/kadbench/kadbench/harness/run"
+	"github.com/kadbench/kadbench/harness/target"
+)
+
+// filters choose cases; check and cases share them.
+type filters struct {
+	Case    []string `placeholder:"GLOB" help:"Only cases whose id matches: find-node/*, **/empty-* (repeatable)."`
+	Skip    []string `placeholder:"GLOB" help:"Leave out cases whose id matches (repeatable)."`
+	Area    []string `placeholder:"AREA" help:"Only cases of this area: find-node, put-value, ... (repeatable)."`
+	Level   []string `enum:"must,should,may,info" placeholder:"LEVEL" help:"Only cases of this level in the profile: ${enum} (repeatable)."`
+	Profile string   `enum:"base,amino,defacto" default:"base" help:"Whose rules decide: ${enum}."`
+	Plan    []string `sep:"none" placeholder:"PATH" help:"Use this plan file, or all of a directory, instead of the plans carried in the binary (repeatable)."`
+}
+
+// checkCmd runs the conformance suite.
+type checkCmd struct {
+	Targets []string `arg:"" optional:"" name:"target" help:"What to check: [NAME=]ref: | addr:MULTIADDR | cmd:PROGRAM. Default: ref:."`
+	filters `embed:""`
+
+	Strict bool     `help:"A should that is missed fails."`
+	Slow   bool     `help:"Run the slow cases too."`
+	Remote bool     `help:"Allow an address that is not private. No floods, huge frames or load go there."`
+	Known  []string `sep:"none" placeholder:"FILE" help:"Expected failures, a toml file (repeatable)."`
+	Shard  string   `placeholder:"I/N" help:"Run the I-th of N equal parts of the cases."`
+	Repeat int      `default:"1" placeholder:"N" help:"Run each case N times."`
+	Jobs   int      `short:"j" placeholder:"N" help:"Cases side by side. Default: 8."`
+	Seed   *uint64  `help:"Seed of every identity and random byte. Default: a new one, which is printed."`
+	Out    string   `type:"path" placeholder:"DIR" help:"Write results.jsonl and the inputs there; a log of before is replaced. Default: ${out}."`
+	JSON   bool     `help:"Print the summary as an object, and nothing else, on stdout."`
+}
+
+func (checkCmd) Help() string {
+	return `A target is ref: (the reference implementation, in this process), addr:/ip4/…/p2p/… (anything that listens; the cases that need no control of it run), or cmd:PROGRAM (an adapter, which speaks the control protocol). A name before it, as in go=cmd:…, is what reports call it.
+
+The cases carried in the binary are chosen by --case, --area and --level; with --plan your own files run in their place. Each case is judged in all three profiles; --profile decides the summary and the exit code.
+
+The last line on stdout has the counts and the path of the log; progress goes to stderr.
+
+Exit codes: 0 ok, 1 a case failed, 2 usage or nothing matched, 3 a target could not be reached or started, or kept crashing, 4 the harness itself, 130 interrupted.
+
+Examples:
+
+    kadbench check ref: --profile amino
+    kadbench check addr:/ip4/127.0.0.1/tcp/4001/p2p/12D3…
+    kadbench check ref: go=cmd:./bin/go-libp2p --out out
+    kadbench check go=cmd:./bin/go-libp2p --case 'find-node/*' --seed 7
+    kadbench check addr:… --plan my-case.plan`
+}
+
+func (c *checkCmd) Run(a *app) error { return c.check(a, nil) }
+
+// check runs the suite and shows the result. Whatever goes wrong once the log is open is noted in it, and the log is
+// ended, so that it is whole. after is called once the report is printed.
+func (c *checkCmd) check(a *app, after func()) error {
+	if len(c.Targets) == 0 {
+		c.Targets = []string{"ref:"}
+	}
+	if c.Seed == nil {
+		seed := uint64(rand.Uint32()) // short, since people copy it
+		c.Seed = &seed
+	}
+	var log *record.Writer
+	open := func(dir string) (err error) {
+		given := make(map[string]string)
+		for _, arg := range c.Targets {
+			if f, err := target.Parse(arg); err == nil {
+				given[f.Name()] = arg
+			}
+		}
+		log, err = record.Create(dir, record.Run{Version: version, Command: os.Args, Seed: *c.Seed, Targets: given})
+		return err
+	}
+	if c.Out != "" { // asked for: then it is there even if nothing can run
+		if err := open(c.Out); err != nil {
+			return usage("--out: %v", err)
+		}
+	}
+	cfg, err := c.config()
+	if err == nil {
+		err = cfg.Check()
+	}
+	if err == nil && log == nil {
+		err = open(filepath.Join("kadbench-out", time.Now().Format("2006-01-02T15-04-05")))
+	}
+	if err == nil {
+		err = saveInputs(log, c, cfg)
+	}
+	if err != nil {
+		return c.abandon(log, err)
+	}
+
+	progress := a.progress(cfg.Targets)
+	cfg.Log, cfg.Progress = log, progress.event
+	result, err := run.Check(a.ctx, *cfg)
+	progress.close()
+	if result == nil {
+		return c.abandon(log, err)
+	}
+	s := result.Summary
+	s.Profile, s.Log, s.Exit = c.Profile, log.Path(), run.ExitCode(err)
+	for _, note := range result.Notes {
+		log.Write(record.Entry{Type: record.TypeNote, Text: note})
+	}
+	if closed := log.Close(s); closed != nil {
+		return fmt.Errorf("%w: %w", run.ErrHarness, closed)
+	}
+	return c.show(a, s, err, after)
+}
+
+// show prints the report of the log that was just written.
+func (c *checkCmd) show(a *app, s record.Summary, err error, after func()) error {
+	if c.JSON {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(s); err != nil {
+			return err
+		}
+	} else {
+		l, readErr := report.Load(s.Log)
+		if readErr != nil {
+			return fmt.Errorf("%w: %w", run.ErrHarness, readErr)
+		}
+		if err := report.Text(a.stdout, l, a.textOptions(c.Profile)); err != nil {
+			return err
+		}
+	}
+	if after != nil {
+		after()
+	}
+	if errors.Is(err, run.ErrFailed) {
+		return &exitError{run.ExitCode(err)} // the report has said it
+	}
+	return err
+}
+
+// abandon ends a log of a run that could not begin.
+func (c *checkCmd) abandon(log *record.Writer, err error) error {
+	if log != nil {
+		log.Write(record.Entry{Type: record.TypeNote, Text: err.Error()})
+		log.Close(record.Summary{Profile: c.Profile, Exit: run.ExitCode(err)})
+	}
+	return err
+}
+
+// config reads what the flags name.
+func (c *checkCmd) config() (*run.Config, error) {
+	cfg := &run.Config{
+		Strict: c.Strict, Slow: c.Slow, Remote: c.Remote, Jobs: c.Jobs, Repeat: c.Repeat, Seed: *c.Seed,
+		Command: c.repeatCommand,
+	}
+	if err := c.filters.apply(cfg); err != nil {
+		return nil, err
+	}
+	for _, arg := range c.Targets {
+		if strings.HasSuffix(arg, ".plan") && !strings.Contains(arg, ":") {
+			return nil, usage("target %q: this is a plan; --plan %s runs it", arg, arg)
+		}
+		f, err := target.Parse(arg)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", run.ErrUsage, err)
+		}
+		cfg.Targets = append(cfg.Targets, f)
+	}
+	for _, name := range c.Known {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return nil, usage("--known: %v", err)
+		}
+		k, err := check.ReadKnown(name, src)
+		if err != nil {
+			return nil, usage("%v", err)
+		}
+		cfg.Known = append(cfg.Known, k)
+	}
+	var err error
+	if cfg.Builtin, err = builtinKnown(); err != nil {
+		return nil, err
+	}
+	if c.Shard != "" {
+		var tail string
+		if n, _ := fmt.Sscanf(c.Shard+" .", "%d/%d %s", &cfg.Shard.I, &cfg.Shard.N, &tail); n != 3 || tail != "." {
+			return nil, usage("--shard %q: two numbers were expected, as 1/4", c.Shard)
+		}
+	}
+	return cfg, nil
+}
+
+// apply reads the plans and turns the filters into those of a run.
+func (f *filters) apply(cfg *run.Config) error {
+	cfg.Cases, cfg.Skip, cfg.Areas = f.Case, f.Skip, f.Area
+	for _, name := range f.Level {
+		for level := plan.Must; level <= plan.Info; level++ {
+			if level.String() == name {
+				cfg.Levels = append(cfg.Levels, level)
+			}
+		}
+	}
+	var err error
+	if cfg.Profile, err = plan.ParseProfile(f.Profile); err != nil {
+		return usage("--profile: %v", err)
+	}
+	cfg.Plans, err = loadPlans(f.Plan)
+	return err
+}
+
+// repeatCommand is the command that runs one case again, ready for a shell.
+func (c *checkCmd) repeatCommand(name, caseID string) string {
+	args := []string{"kadbench", "check"}
+	for _, t := range c.Targets {
+		if f, err := target.Parse(t); err == nil && f.Name() == name {
+			args = append(args, t)
+		}
+	}
+	args = append(args, "--case", caseID, "--seed", fmt.Sprint(*c.Seed))
+	for _, p := range c.Plan {
+		args = append(args, "--plan", p)
+	}
+	for flag, on := range map[string]bool{"--slow": c.Slow, "--remote": c.Remote, "--strict": c.Strict} {
+		if on {
+			args = append(args, flag)
+		}
+	}
+	if c.Profile != "base" {
+		args = append(args, "--profile", c.Profile)
+	}
+	return shellquote.Join(args...)
+}
+
+// saveInputs puts beside the log what is needed to repeat the run.
+func saveInputs(log *record.Writer, c *checkCmd, cfg *run.Config) error {
+	for _, p := range run.Select(cfg) {
+		if err := log.Input(p.File, p.Source); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Known {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return usage("--known: %v", err)
+		}
+		if err := log.Input(name, src); err != nil {
+			return err
+		}
+	}
+	return log.Input("command", []byte(shellquote.Join(os.Args...)+"\n"+fmt.Sprintf("seed %d\nkadbench %s\n", *c.Seed, version)))
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/kadbench/kadbench/harness/run"
+	"github.com/kadbench/kadbench/harness/target"
+)
+
+// nodeCmd is the reference node as an adapter: what ref: does in process, over a pipe.
+type nodeCmd struct{}
+
+func (nodeCmd) Help() string {
+	return `It speaks the control protocol (docs/control-protocol.md), JSON-RPC with one object a line, on stdin and stdout, and ends with exit code 0 when stdin closes.
+
+Examples:
+
+    kadbench check node=cmd:'kadbench node'
+    echo '{"jsonrpc":"2.0","id":1,"method":"hello","params":{"version":1}}' | kadbench node`
+}
+
+func (nodeCmd) Run(a *app) error {
+	if err := target.ServeControl(a.ctx, a.stdin, a.stdout, target.NewReference(version)); err != nil {
+		return fmt.Errorf("%w: node: %w", run.ErrHarness, err)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kadbench/kadbench/plans"
+)
+
+// smokeCmd is what the command does when it is given no verb: a first look at what it can do, in seconds, with nothing
+// but what it carries in itself.
+type smokeCmd struct {
+	Out  string  `type:"path" placeholder:"DIR" help:"Write the log there. Default: ${out}."`
+	Seed *uint64 `help:"Seed of every identity and random byte. Default: a new one."`
+	JSON bool    `help:"Print the summary as an object."`
+}
+
+func (s *smokeCmd) Run(a *app) error {
+	ids, err := smokeCases()
+	if err != nil {
+		return err
+	}
+	c := checkCmd{filters: filters{Case: ids, Profile: "base"}, Out: s.Out, Seed: s.Seed, JSON: s.JSON, Repeat: 1}
+	if !s.JSON {
+		fmt.Fprintf(a.stdout, "kadbench %s: %d smoke cases against the reference implementation (ref:)\n\n", version, len(c.Case))
+	}
+	return c.check(a, func() {
+		if s.JSON {
+			return
+		}
+		fmt.Fprint(a.stdout, `
+next:
+  kadbench check ref:                        the whole suite, against the reference implementation
+  kadbench check addr:/ip4/…/tcp/…/p2p/…     the same against your own node
+  kadbench doctor                            which other implementations this machine can check
+`)
+	})
+}
+
+// smokeCases are the ids in plans/smoke.txt, one a line; # opens a comment.
+func smokeCases() ([]string, error) {
+	text, err := plans.FS.ReadFile("smoke.txt")
+	if err != nil {
+		return nil, fmt.Errorf("plans carried in the binary: %w", err)
+	}
+	var ids []string
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "#")
+		if id := strings.TrimSpace(line); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
