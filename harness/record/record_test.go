@@ -37,6 +37,8 @@ func TestRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	frame := Entry{Type: TypeFrame, Target: "go", Case: "ping/echo", Stream: "s", Dir: Sent, Bytes: []byte{2, 8, 5}, At: 12}
 	require.NoError(t, w.Write(frame))
+	assert.Equal(t, int64(1500), w.Since(w.began.Add(1500*time.Microsecond)))
+	assert.Equal(t, int64(1), w.Since(w.began), "0 would mean: not stamped")
 	result := Result{
 		Type: TypeResult, Target: "go", Case: "ping/echo", Catalogue: []string{"PI-01"}, Profile: "base", Level: "must",
 		Verdict: Fail, Why: "an answer was wanted, eof came",
@@ -183,6 +185,7 @@ func TestNilWriterDrops(t *testing.T) {
 	require.NoError(t, w.Input("a", nil))
 	require.NoError(t, w.Close(Summary{}))
 	assert.Empty(t, w.Path())
+	assert.Zero(t, w.Since(time.Now()))
 }
 
 func TestSummary(t *testing.T) {

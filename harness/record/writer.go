@@ -215,7 +215,15 @@ func (w *Writer) append(lines ...any) error {
 	return nil
 }
 
-func (w *Writer) now() int64 { return max(1, time.Since(w.began).Microseconds()) }
+// Since is Entry.At of a moment, for an entry that is written later than it happened. It is 0 for a nil Writer.
+func (w *Writer) Since(t time.Time) int64 {
+	if w == nil {
+		return 0
+	}
+	return max(1, t.Sub(w.began).Microseconds())
+}
+
+func (w *Writer) now() int64 { return w.Since(time.Now()) }
 
 // clip cuts a text to MaxText and says so.
 func clip(s string) string {
