@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
+	"time"
 
 	"github.com/kadbench/kadbench/harness/plan"
 )
@@ -16,9 +16,9 @@ var ErrMatcher = errors.New("matcher")
 // Env evaluates the right side of matchers.
 type Env interface {
 	// Value evaluates an expression. Got is the field it will be compared with.
-	Value(e *plan.Expr, got Field) (Value, error)
-	// Captured is the value of an earlier capture.
-	Captured(name string) (Value, bool)
+	Value(e *plan.Expr, got Field) (plan.Value, error)
+	// Capture is the value of an earlier capture.
+	Capture(name string) (plan.Value, bool)
 	// PeerID is the id of a peer by its name in the plan.
 	PeerID(name string) ([]byte, bool)
 }
@@ -33,8 +33,8 @@ type Mismatch struct {
 
 // Judge holds a subject against the matchers of a line. It returns the captures of the line when everything holds, else
 // what does not. An error is the plan's fault.
-func Judge(s Subject, matchers []plan.Matcher, env Env, names Namer) (map[string]Value, *Mismatch, error) {
-	j := judge{subject: s, env: env, names: names, captures: map[string]Value{}}
+func Judge(s Subject, matchers []plan.Matcher, env Env, names Namer) (map[string]plan.Value, *Mismatch, error) {
+	j := judge{subject: s, env: env, names: names, captures: map[string]plan.Value{}}
 	var got, diffs []string
 	var bad *Mismatch
 	for _, m := range matchers {
@@ -65,7 +65,7 @@ type judge struct {
 	subject  Subject
 	env      Env
 	names    Namer
-	captures map[string]Value // of this line
+	captures map[string]plan.Value // of this line
 }
 
 // diff is how a field differs from what was wanted; nil where it does not.
@@ -167,11 +167,16 @@ func (j *judge) field(f Field, m plan.Matcher, owner []byte) (*diff, error) {
 		return nil, nil
 	case plan.OpUnique:
 		return j.unique(f)
+	case plan.OpTime:
+		if _, err := time.Parse(time.RFC3339Nano, string(f.Bytes)); err != nil {
+			return differs("%s, wanted a time in RFC 3339", j.show(f)), nil
+		}
+		return nil, nil
 	case plan.OpCapture:
 		name := m.Value.Text
 		v, ok := j.captures[name]
 		if !ok {
-			v, ok = j.env.Captured(name)
+			v, ok = j.env.Capture(name)
 		}
 		if !ok {
 			j.captures[name] = Captured(f)
@@ -201,7 +206,7 @@ func (j *judge) unique(f Field) (*diff, error) {
 }
 
 // compare judges f op v.
-func (j *judge) compare(f Field, op plan.Op, v Value, owner []byte) (*diff, error) {
+func (j *judge) compare(f Field, op plan.Op, v plan.Value, owner []byte) (*diff, error) {
 	if op == plan.OpAtMost || op == plan.OpAtLeast {
 		return j.bound(f, op, v)
 	}
@@ -218,7 +223,7 @@ func (j *judge) compare(f Field, op plan.Op, v Value, owner []byte) (*diff, erro
 	case BytesField:
 		return j.bytes(f, op, v)
 	case MessageField:
-		if op != plan.OpEqual || v.Kind != Entry {
+		if op != plan.OpEqual || v.Kind != plan.KindPeer && v.Kind != plan.KindMessage {
 			return nil, errors.New("an embedded message is compared by = with {field=value …}")
 		}
 		return j.parts(f, v)
@@ -226,9 +231,10 @@ func (j *judge) compare(f Field, op plan.Op, v Value, owner []byte) (*diff, erro
 	return j.list(f, op, v, owner)
 }
 
-func (j *judge) bound(f Field, op plan.Op, v Value) (*diff, error) {
-	if v.Kind != Int {
-		return nil, errors.New("<= and >= take a number")
+func (j *judge) bound(f Field, op plan.Op, v plan.Value) (*diff, error) {
+	most, err := v.AsNumber()
+	if err != nil {
+		return nil, err
 	}
 	var n int64
 	switch f.Kind {
@@ -241,131 +247,100 @@ func (j *judge) bound(f Field, op plan.Op, v Value) (*diff, error) {
 	default:
 		return nil, errors.New("a message has no length")
 	}
-	if op == plan.OpAtMost && n > v.Int {
-		return differs("%d, wanted at most %d", n, v.Int), nil
+	if op == plan.OpAtMost && n > most {
+		return differs("%d, wanted at most %d", n, most), nil
 	}
-	if op == plan.OpAtLeast && n < v.Int {
-		return differs("%d, wanted at least %d", n, v.Int), nil
-	}
-	return nil, nil
-}
-
-func (j *judge) number(f Field, op plan.Op, v Value) (*diff, error) {
-	want := []Value{v}
-	if v.Kind == List {
-		want = v.List
-	}
-	var is bool
-	for _, w := range want {
-		if w.Kind != Int {
-			return nil, errors.New("a number is compared with a number")
-		}
-		is = is || w.Int == f.Int
-	}
-	switch op {
-	case plan.OpEqual:
-		if v.Kind == List {
-			return nil, errors.New("a number is compared with a number; one of several is <~")
-		}
-		if !is {
-			return differs("%d, wanted %d", f.Int, v.Int), nil
-		}
-	case plan.OpOnly:
-		if !is {
-			return differs("%d, wanted one of %s", f.Int, j.values(want, Field{})), nil
-		}
-	case plan.OpNone:
-		if is {
-			return differs("not wanted: %d", f.Int), nil
-		}
-	default:
-		return nil, errors.New("~ is said of lists and bytes")
+	if op == plan.OpAtLeast && n < most {
+		return differs("%d, wanted at least %d", n, most), nil
 	}
 	return nil, nil
 }
 
-func (j *judge) bytes(f Field, op plan.Op, v Value) (*diff, error) {
-	want := []Value{v}
-	if v.Kind == List {
-		want = v.List
+func (j *judge) number(f Field, op plan.Op, v plan.Value) (*diff, error) {
+	if op != plan.OpEqual {
+		return nil, errors.New("a number is compared by = != <= >=")
 	}
-	for _, w := range want {
-		if w.Kind != Bytes {
-			return nil, errors.New("bytes are compared with bytes or a text")
-		}
+	want, err := v.AsNumber()
+	if err != nil {
+		return nil, err
 	}
-	switch op {
-	case plan.OpEqual:
-		if v.Kind == List {
-			return nil, errors.New("bytes are compared with bytes; one of several is <~")
-		}
-		if !bytes.Equal(f.Bytes, v.Bytes) {
-			return differs("%s, wanted %s", j.names.text(f.Bytes), j.names.text(v.Bytes)), nil
-		}
-	case plan.OpAll:
-		for _, w := range want {
-			if !bytes.Contains(f.Bytes, w.Bytes) {
-				return differs("missing: %s", j.names.text(w.Bytes)), nil
-			}
-		}
-	case plan.OpNone:
-		for _, w := range want {
-			if bytes.Contains(f.Bytes, w.Bytes) {
-				return differs("not wanted: %s", j.names.text(w.Bytes)), nil
-			}
-		}
-	case plan.OpOnly:
-		for _, w := range want {
-			if bytes.Equal(f.Bytes, w.Bytes) {
-				return nil, nil
-			}
-		}
-		return differs("%s, wanted one of %s", j.names.text(f.Bytes), j.values(want, Field{})), nil
+	if f.Int != want {
+		return differs("%d, wanted %d", f.Int, want), nil
 	}
 	return nil, nil
 }
 
-// parts holds the fields of an entry or a record against those that are written.
-func (j *judge) parts(f Field, v Value) (*diff, error) {
-	var owner []byte
-	if id, ok := f.Parts["id"]; ok {
-		owner = id.Bytes
-		if !bytes.Equal(owner, v.Bytes) {
-			return differs("%s, wanted %s", j.names.Peer(owner), j.names.Peer(v.Bytes)), nil
-		}
+func (j *judge) bytes(f Field, op plan.Op, v plan.Value) (*diff, error) {
+	if op != plan.OpEqual {
+		return nil, errors.New("bytes are compared by = != <= >=")
 	}
-	for _, name := range sorted(maps.Keys(v.Fields)) {
-		part, ok := f.Parts[name]
+	want, err := v.AsBytes()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(f.Bytes, want) {
+		return differs("%s, wanted %s", j.names.text(f.Bytes), j.names.text(want)), nil
+	}
+	return nil, nil
+}
+
+// parts holds an entry or a record against those fields that are written.
+func (j *judge) parts(f Field, v plan.Value) (*diff, error) {
+	id, fields := identity(v)
+	owner := f.Parts["id"].Bytes
+	if v.Kind == plan.KindPeer && !bytes.Equal(owner, id) {
+		return differs("%s, wanted %s", j.names.Peer(owner), j.names.Peer(id)), nil
+	}
+	for _, w := range fields {
+		part, ok := f.Parts[w.Name]
 		if !ok {
-			return nil, fmt.Errorf("no field %q", name)
+			return nil, fmt.Errorf("no field %q to compare", w.Name)
 		}
-		d, err := j.compare(part, plan.OpEqual, v.Fields[name], owner)
+		d, err := j.compare(part, plan.OpEqual, w.Value, owner)
 		if err != nil {
 			return nil, err
 		}
 		if d != nil {
-			d.text = name + ": " + d.text
+			d.text = w.Name + ": " + d.text
 			return d, nil
 		}
 	}
 	return nil, nil
 }
 
+// identity is the id of a value that stands in a list of peers, and what else of its entry is to be compared.
+func identity(v plan.Value) (id []byte, fields []plan.FieldValue) {
+	switch v.Kind {
+	case plan.KindPeer:
+		return v.Peer.ID, v.Peer.Changed
+	case plan.KindMessage:
+		for _, f := range v.Fields {
+			if f.Name == "id" {
+				id, _ = f.Value.AsBytes()
+			}
+		}
+		return id, v.Fields
+	}
+	id, _ = v.AsBytes()
+	return id, nil
+}
+
 // list judges lists as sets: by the keys of their elements, and where an element says more, by that too.
-func (j *judge) list(f Field, op plan.Op, v Value, owner []byte) (*diff, error) {
-	want := []Value{v}
-	if v.Kind == List {
+func (j *judge) list(f Field, op plan.Op, v plan.Value, owner []byte) (*diff, error) {
+	want := []plan.Value{v}
+	if v.Kind == plan.KindList {
 		want = v.List
 	}
-	wanted := map[string]Value{}
+	wanted := map[string]plan.Value{}
 	var order []string
 	for _, w := range want {
-		if w.Kind == Int || w.Kind == List {
-			return nil, errors.New("an element of a list is a peer, an address or a text")
-		}
-		key := string(w.Bytes)
-		if f.Addrs {
-			key = string(Addr(addrBytes(w.Bytes), owner))
+		id, _ := identity(w)
+		key := string(id)
+		switch {
+		case w.Kind == plan.KindNumber || w.Kind == plan.KindList:
+			return nil, fmt.Errorf("an element of a list is a peer, an address or a text, not %s", w.Kind)
+		case f.Addrs:
+			key = string(Addr(AddrBytes(id), owner))
 		}
 		if _, twice := wanted[key]; !twice {
 			order = append(order, key)
@@ -387,7 +362,7 @@ func (j *judge) list(f Field, op plan.Op, v Value, owner []byte) (*diff, error) 
 				extra = append(extra, j.showItem(f, item.Key))
 			}
 		}
-		if in && op != plan.OpNone && len(w.Fields) > 0 {
+		if _, fields := identity(w); in && op != plan.OpNone && len(fields) > 0 {
 			d, err := j.parts(item.Field, w)
 			if err != nil {
 				return nil, err
@@ -426,26 +401,24 @@ func (j *judge) list(f Field, op plan.Op, v Value, owner []byte) (*diff, error) 
 }
 
 // Captured is a field as a value, to be compared with later.
-func Captured(f Field) Value {
+func Captured(f Field) plan.Value {
 	switch f.Kind {
 	case NumberField:
-		return Value{Kind: Int, Int: f.Int}
+		return plan.Value{Kind: plan.KindNumber, Num: f.Int}
 	case BytesField:
-		return Value{Kind: Bytes, Bytes: bytes.Clone(f.Bytes)}
+		return plan.Value{Kind: plan.KindBytes, Bytes: bytes.Clone(f.Bytes)}
 	case MessageField:
-		v := Value{Kind: Entry, Fields: map[string]Value{}}
-		for name, part := range f.Parts {
-			v.Fields[name] = Captured(part)
-		}
-		if id, ok := f.Parts["id"]; ok {
-			v.Bytes = bytes.Clone(id.Bytes)
-			delete(v.Fields, "id")
+		v := plan.Value{Kind: plan.KindMessage}
+		for _, name := range sorted(partNames(f)) {
+			if part := f.Parts[name]; part.Set {
+				v.Fields = append(v.Fields, plan.FieldValue{Name: name, Value: Captured(part)})
+			}
 		}
 		return v
 	}
-	v := Value{Kind: List}
+	v := plan.Value{Kind: plan.KindList}
 	for _, item := range f.Items {
-		v.List = append(v.List, Value{Kind: Bytes, Bytes: []byte(item.Key)})
+		v.List = append(v.List, plan.Value{Kind: plan.KindBytes, Bytes: []byte(item.Key)})
 	}
 	return v
 }

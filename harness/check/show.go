@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kadbench/kadbench/harness/plan"
 )
 
 // showLimit is how many elements of a list are named before "…": a line of a report.
@@ -53,38 +55,19 @@ func (j *judge) showItem(f Field, key string) string {
 	return j.names.text([]byte(key))
 }
 
-func (j *judge) values(list []Value, f Field) string {
-	var items []string
-	for _, v := range list {
-		if v.Kind == Int {
-			items = append(items, strconv.FormatInt(v.Int, 10))
-		} else {
-			items = append(items, j.showItem(f, string(v.Bytes)))
-		}
-	}
-	return some(items)
-}
-
 // Show is a value for people.
-func (n Namer) Show(v Value) string {
+func (n Namer) Show(v plan.Value) string {
 	switch v.Kind {
-	case Int:
-		return strconv.FormatInt(v.Int, 10)
-	case Bytes:
+	case plan.KindBytes, plan.KindText:
 		return n.text(v.Bytes)
-	case Entry:
-		var parts []string
-		for name, part := range v.Fields {
-			parts = append(parts, name+"="+n.Show(part))
+	case plan.KindList:
+		var items []string
+		for _, item := range v.List {
+			items = append(items, n.Show(item))
 		}
-		slices.Sort(parts)
-		return n.text(v.Bytes) + "{" + strings.Join(parts, " ") + "}"
+		return fmt.Sprintf("%s (%d)", some(items), len(items))
 	}
-	var items []string
-	for _, item := range v.List {
-		items = append(items, n.Show(item))
-	}
-	return fmt.Sprintf("%s (%d)", some(items), len(items))
+	return v.String()
 }
 
 // Summary is a whole message for people: its type and each field that is set.

@@ -70,6 +70,7 @@ func NewMessage(body []byte) (*Message, error) {
 	m.fields = map[string]Field{
 		"key":             bytesField(m.Key, places.last(2)),
 		"clusterLevelRaw": numberField(int64(m.ClusterLevelRaw), places.last(10)),
+		"size":            numberField(int64(len(body)), Span{}),
 		"type":            numberField(int64(m.Type), places.last(1)),
 		"closerPeers":     peersField(m.CloserPeers, places.of(8)),
 		"providerPeers":   peersField(m.ProviderPeers, places.of(9)),

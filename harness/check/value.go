@@ -12,25 +12,6 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 )
 
-// ValueKind says what a Value is.
-type ValueKind uint8
-
-const (
-	Bytes ValueKind = iota // also texts and peer ids
-	Int                    // a number
-	List                   // any order
-	Entry                  // a peer's entry, or an embedded message: some fields of it
-)
-
-// Value is what a matcher compares with, evaluated: the right side of `key=@K` or `closerPeers=nearest(20,@K,S1..S40)`.
-type Value struct {
-	Kind   ValueKind
-	Bytes  []byte // of Bytes; the id of an Entry which is a peer's
-	Int    int64
-	List   []Value
-	Fields map[string]Value // of an Entry: the fields that are compared
-}
-
 // Namer gives names for peer ids, so that reports read as the plan does.
 type Namer map[string]string
 
@@ -93,8 +74,8 @@ func Addr(b, owner []byte) []byte {
 	return rest.Bytes()
 }
 
-// addrBytes takes an address as a plan may write it: as text or as bytes.
-func addrBytes(b []byte) []byte {
+// AddrBytes takes an address as a plan may write it: as text or as bytes.
+func AddrBytes(b []byte) []byte {
 	if len(b) > 0 && b[0] == '/' {
 		if a, err := ma.NewMultiaddr(string(b)); err == nil {
 			return a.Bytes()

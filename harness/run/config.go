@@ -109,6 +109,9 @@ func (c *Config) Check() error {
 			return usage("two targets are called %q, expected name=… before one of them", f.Name())
 		}
 		names[f.Name()] = true
+		if public(f) && !c.Remote {
+			return usage("%s is not a private address, expected --remote with it (no floods, no huge frames)", f)
+		}
 	}
 	if int(c.Profile) >= len(plan.Profiles) {
 		return usage("profile %d, expected base, amino or defacto", c.Profile)
@@ -185,7 +188,7 @@ func (c *Config) selects(p *plan.Plan) bool {
 		}
 		return false
 	}
-	if len(c.Cases) > 0 && !any(c.Cases) || any(c.Skip) {
+	if len(c.Cases) > 0 && !any(c.Cases) {
 		return false
 	}
 	if len(c.Areas) > 0 {

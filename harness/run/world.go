@@ -1,0 +1,329 @@
+package run
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/kadbench/kadbench/harness/check"
+	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/record"
+	"github.com/kadbench/kadbench/harness/target"
+)
+
+// world is one attempt at one case: the target's node, the puppets, the streams and the captures by their names.
+type world struct {
+	plan    *plan.Plan
+	node    *node
+	seed    uint64
+	attempt int
+	log     *record.Writer
+	began   time.Time
+
+	cast   map[string]*member // by name; the target is among them, without a puppet
+	names  check.Namer
+	values *plan.Evaluator
+
+	casting bool // places are being chosen: nobody has an address yet
+
+	mu       sync.Mutex
+	streams  map[string]*stream
+	captures map[string]plan.Value
+	shown    map[string]string // captures for people
+	prober   *member           // an identity of the harness's own, made when it is needed
+	probes   int
+	at       *plan.Line // where the script is
+}
+
+// member is a participant.
+type member struct {
+	decl *plan.PeerDecl
+	Identity
+
+	once   sync.Once
+	puppet *target.Puppet
+	fault  error
+}
+
+// newWorld casts the peers of a plan; no puppet is made before a line needs it.
+func newWorld(p *plan.Plan, n *node, seed uint64, attempt int, log *record.Writer) (*world, error) {
+	w := &world{
+		plan: p, node: n, seed: seed, attempt: attempt, log: log, began: time.Now(),
+		cast: map[string]*member{}, names: check.Namer{}, streams: map[string]*stream{},
+		captures: map[string]plan.Value{}, shown: map[string]string{},
+	}
+	w.values = plan.NewEvaluator(p, w)
+	w.casting = true
+	place := sha256.Sum256([]byte(n.id))
+	cast := NewCast(seed, p.Header.ID, place)
+	for _, d := range p.Peers {
+		if d.Target {
+			w.join(&member{decl: d, Identity: Identity{Name: d.Name, ID: n.id, Place: place}})
+		}
+	}
+	// Those with a wish choose first: what is near a key is scarce.
+	for _, wishing := range []bool{true, false} {
+		for _, d := range p.Peers {
+			if d.Target || d.Name != d.Group[0] || wished(d) != wishing {
+				continue
+			}
+			wish, err := w.wish(d)
+			if err != nil {
+				return nil, err
+			}
+			ids, err := cast.Choose(d.Group, wish)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", d.Pos, err)
+			}
+			for _, id := range ids {
+				w.join(&member{decl: w.declaration(id.Name), Identity: id})
+			}
+		}
+	}
+	w.casting = false
+	w.values = plan.NewEvaluator(p, w) // forgets fixtures which were made without addresses
+	return w, w.serving()
+}
+
+// serving makes the puppets which answer by themselves, and tells each whom it knows. They are made before the script
+// begins, because a target may come to them by an address that it was told.
+func (w *world) serving() error {
+	var all []*member
+	for _, d := range w.plan.Peers {
+		if d.Kind == "serving" {
+			all = append(all, w.cast[d.Name])
+		}
+	}
+	for _, m := range all {
+		if err := w.make(m); err != nil {
+			return err
+		}
+	}
+	for _, m := range all {
+		if err := w.introduce(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) join(m *member) {
+	w.cast[m.Name] = m
+	w.names[string(m.ID)] = m.Name
+}
+
+func (w *world) declaration(name string) *plan.PeerDecl {
+	i := slices.IndexFunc(w.plan.Peers, func(d *plan.PeerDecl) bool { return d.Name == name })
+	return w.plan.Peers[i]
+}
+
+func wished(d *plan.PeerDecl) bool { return d.Value("near") != nil || d.Value("cpl") != nil }
+
+func (w *world) wish(d *plan.PeerDecl) (Wish, error) {
+	wish := Wish{RSA: d.Param("key") == "rsa", CPL: -1}
+	if text := d.Param("cpl"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return wish, fmt.Errorf("%s: cpl=%s: %w", d.Pos, text, err)
+		}
+		wish.CPL = n
+	}
+	if e := d.Value("near"); e != nil {
+		v, err := w.value(e)
+		if err != nil {
+			return wish, fmt.Errorf("%s: near: %w", d.Pos, err)
+		}
+		b, err := v.AsBytes()
+		if err != nil {
+			return wish, fmt.Errorf("%s: near: %w", d.Pos, err)
+		}
+		place := sha256.Sum256(b)
+		wish.Near = &place
+	}
+	return wish, nil
+}
+
+// target is the member who is tested.
+func (w *world) target() *member {
+	for _, m := range w.cast {
+		if m.decl != nil && m.decl.Target {
+			return m
+		}
+	}
+	return nil
+}
+
+// member finds a participant by name, its puppet made and listening.
+func (w *world) member(name string) (*member, error) {
+	m, ok := w.cast[name]
+	if !ok {
+		return nil, fmt.Errorf("no peer %q", name)
+	}
+	if m.decl.Target {
+		return m, nil
+	}
+	if err := w.make(m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// make makes a member's puppet, once.
+func (w *world) make(m *member) error {
+	m.once.Do(func() { m.fault = w.makeOne(m) })
+	return m.fault
+}
+
+func (w *world) makeOne(m *member) error {
+	config, err := w.config(m)
+	if err != nil {
+		return err
+	}
+	if m.puppet, err = target.NewPuppet(config); err != nil {
+		return fmt.Errorf("peer %s: %w", m.Name, err)
+	}
+	return nil
+}
+
+// introduce tells a serving puppet whom it knows: the peers of its own line, or those of knows=.
+func (w *world) introduce(m *member) error {
+	names := m.decl.Group
+	if text := m.decl.Param("knows"); text != "" {
+		names = nil
+		for _, r := range strings.Split(text, ",") {
+			more, err := plan.Range(r)
+			if err != nil {
+				return fmt.Errorf("%s: knows: %w", m.decl.Pos, err)
+			}
+			names = append(names, more...)
+		}
+	}
+	var known []peer.AddrInfo
+	for _, name := range names {
+		other, err := w.member(name)
+		if err != nil {
+			return err
+		}
+		if other.decl.Target {
+			known = append(known, w.node.info())
+		} else {
+			known = append(known, other.puppet.Info())
+		}
+	}
+	m.puppet.Know(known)
+	return nil
+}
+
+var kinds = map[string]target.Kind{"": target.Raw, "serving": target.Serving, "client": target.Client, "nobody": target.Nobody}
+
+func (w *world) config(m *member) (target.PuppetConfig, error) {
+	d := m.decl
+	c := target.PuppetConfig{
+		Key: m.Key, Kind: kinds[d.Kind], Over: d.Param("over"), Security: d.Param("security"), IP: d.Param("ip"),
+	}
+	if c.Kind == target.Serving {
+		c.Protocols = []string{w.node.protocol}
+	}
+	if e := d.Value("claims"); e != nil {
+		v, err := w.value(e)
+		if err != nil {
+			return c, fmt.Errorf("%s: claims: %w", d.Pos, err)
+		}
+		for _, item := range v.List {
+			b, err := item.AsBytes()
+			if err != nil {
+				return c, fmt.Errorf("%s: claims: %w", d.Pos, err)
+			}
+			a, err := ma.NewMultiaddrBytes(check.AddrBytes(b))
+			if err != nil {
+				return c, fmt.Errorf("%s: claims: %w", d.Pos, err)
+			}
+			c.Claims = append(c.Claims, a)
+		}
+	}
+	return c, nil
+}
+
+// own is the harness's own identity: it asks whether T is alive and whom its table holds, as a client, so that it enters
+// no table itself.
+func (w *world) own() (*member, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.prober == nil {
+		puppet, err := target.NewPuppet(target.PuppetConfig{Kind: target.Client})
+		if err != nil {
+			return nil, err
+		}
+		w.prober = &member{Identity: Identity{Name: "(harness)", ID: puppet.ID()}, puppet: puppet}
+		w.names[string(puppet.ID())] = "(harness)"
+	}
+	return w.prober, nil
+}
+
+// open opens a stream of a member to the target.
+func (w *world) open(ctx context.Context, name string, m *member, proto string, lazy bool) *stream {
+	s := &stream{name: name, from: m, proto: proto}
+	s.log = func(e record.Entry) {
+		e.Case, e.Target, e.Attempt, e.Stream, e.Peer = w.plan.Header.ID, w.node.name, w.attempt, name, m.Name
+		w.log.Write(e)
+	}
+	if err := m.puppet.Connect(ctx, w.node.info()); err != nil {
+		s.fault = err
+	} else if lazy {
+		s.raw, s.fault = m.puppet.OpenLazy(ctx, w.node.id, proto)
+	} else {
+		s.raw, s.fault = m.puppet.Open(ctx, w.node.id, proto)
+	}
+	event := record.Entry{Type: record.TypeStream, Event: "opened", Text: proto}
+	if s.fault != nil {
+		event = record.Entry{Type: record.TypeStream, Event: "refused", Text: s.fault.Error()}
+		e := target.Event{Kind: target.Reset, At: time.Now(), Err: s.fault}
+		if errors.Is(s.fault, target.ErrRefused) {
+			e.Err = target.ErrRefused
+		}
+		s.end = &e
+	}
+	s.log(event)
+	return s
+}
+
+// stream finds a stream by name.
+func (w *world) stream(name string) (*stream, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, ok := w.streams[name]
+	if !ok {
+		return nil, fmt.Errorf("no stream %q is open", name)
+	}
+	return s, nil
+}
+
+// close ends all streams and puppets.
+func (w *world) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(w.streams)) {
+		w.streams[name].finish()
+	}
+	var ended sync.WaitGroup
+	all := slices.Collect(maps.Values(w.cast))
+	if w.prober != nil {
+		all = append(all, w.prober)
+	}
+	for _, m := range all {
+		if m.puppet != nil {
+			ended.Go(func() { m.puppet.Close() })
+		}
+	}
+	ended.Wait()
+}
