@@ -7,7 +7,7 @@ import (
 )
 
 // addrsTag is the tag of addrs, field 2 of a Peer: bytes.
-const addrsTag = 2<<3 | 2
+const addrsTag = 2<<3 + bytesType
 
 // Addrs is a list of multiaddrs in the form in which Peer.addrs stands on the wire: for each a byte 0x12, its length as
 // a varint, its bytes. Hence a Peer costs no slice of slices, and a list is compared, kept and sent as one blob.

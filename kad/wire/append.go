@@ -2,23 +2,23 @@ package wire
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// Tags of the fields that are written: number<<3 | wire type (0 varint, 2 bytes).
+// Tags of the fields that are written: the number times eight, and the wire type.
 const (
-	tagType     = 1<<3 | 0
-	tagKey      = 2<<3 | 2
-	tagRecord   = 3<<3 | 2
-	tagCloser   = 8<<3 | 2
-	tagProvider = 9<<3 | 2
-	tagCluster  = 10<<3 | 0
+	tagType     = 1<<3 + varintType
+	tagKey      = 2<<3 + bytesType
+	tagRecord   = 3<<3 + bytesType
+	tagCloser   = 8<<3 + bytesType
+	tagProvider = 9<<3 + bytesType
+	tagCluster  = 10<<3 + varintType
 
-	tagRecordKey       = 1<<3 | 2
-	tagRecordValue     = 2<<3 | 2
-	tagRecordTime      = 5<<3 | 2
-	tagRecordPublisher = 666<<3 | 2
-	tagRecordTTL       = 777<<3 | 0
+	tagRecordKey       = 1<<3 + bytesType
+	tagRecordValue     = 2<<3 + bytesType
+	tagRecordTime      = 5<<3 + bytesType
+	tagRecordPublisher = 666<<3 + bytesType
+	tagRecordTTL       = 777<<3 + varintType
 
-	tagPeerID         = 1<<3 | 2
-	tagPeerConnection = 3<<3 | 0
+	tagPeerID         = 1<<3 + bytesType
+	tagPeerConnection = 3<<3 + varintType
 )
 
 // Append appends the message (without a length prefix) to dst: fields in the order of their numbers, zero values left

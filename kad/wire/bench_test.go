@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
 
@@ -85,5 +86,19 @@ func BenchmarkAppendFrameReply(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = AppendFrame(buf[:0], m)
+	}
+}
+
+func BenchmarkReadFrameReply(b *testing.B) {
+	frame := AppendFrame(nil, reply())
+	stream := bytes.NewReader(nil)
+	buf := make([]byte, 0, 4096)
+	b.SetBytes(int64(len(frame)))
+	b.ReportAllocs()
+	for b.Loop() {
+		stream.Reset(frame)
+		if _, err := ReadFrame(stream, buf, MaxReceive); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
