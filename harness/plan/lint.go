@@ -1,4 +1,323 @@
 package plan
 
-// Lint holds a plan that parses against what its parts say of one another.
-func Lint(p *Plan) Errors { return nil }
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Lint holds a plan that parses against what its parts say of one another: names that nothing declares, things that
+// nothing uses, alternatives without a reason, and habits which make a case prove less than it seems to. Warnings are
+// advice; the rest must be mended before the plan is run.
+func Lint(p *Plan) Errors {
+	n := &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, captured: map[string]bool{}, near: map[string]bool{}}
+	n.header()
+	n.peerLines()
+	n.declareCaptures()
+	n.walk(p.Script)
+	n.whole()
+	n.errs.sort()
+	return n.errs
+}
+
+type linter struct {
+	plan     *Plan
+	errs     Errors
+	used     map[string]bool // peers by name, fixtures by @name
+	near     map[string]bool // peers that can be in T's table: seated, connected, or with a stream
+	streams  map[string]*streamUse
+	captured map[string]bool // by matchers and lets above the line in question
+	anyTime  map[string]bool // by any line of the plan: what fixtures may use
+	wants    []*Line
+}
+
+// streamUse is what has happened to a stream so far.
+type streamUse struct {
+	opened    Pos
+	used      bool
+	wanted    bool
+	announced bool // the last frame sent was an ADD_PROVIDER
+}
+
+func (n *linter) fail(pos Pos, what, format string, args ...any) {
+	n.errs.add(pos, false, what, format, args...)
+}
+
+func (n *linter) warn(pos Pos, what, format string, args ...any) {
+	n.errs.add(pos, true, what, format, args...)
+}
+
+func (n *linter) header() {
+	h, top := n.plan.Header, Pos{File: n.plan.File, Line: 1}
+	if n.plan.Prose == "" {
+		n.fail(top, "", "the prose is missing: comment lines before the first word, which say what the peer must do")
+	}
+	path := strings.TrimSuffix(n.plan.File, ".plan")
+	switch {
+	case h.ID == "":
+		n.fail(top, "id", "it is missing")
+	case path != n.plan.File && path != h.ID && !strings.HasSuffix(path, "/"+h.ID):
+		n.fail(top, "id", "%s is not the end of the file's path, %s", h.ID, path)
+	}
+	if len(h.Catalogue) == 0 {
+		n.fail(top, "catalogue", "it is missing: the entry of the catalogue that the case shows, as FN-05")
+	}
+	binding := false
+	for _, p := range h.Profiles.List() {
+		binding = binding || h.Levels[p] <= Should
+	}
+	if !strings.Contains("\n"+string(n.plan.Source), "\nlevel ") {
+		n.fail(top, "level", "it is missing: must, should, may or info")
+	}
+	if binding && len(h.Spec) == 0 {
+		n.fail(top, "spec", "it is missing: a case at must or should names its clause, as ipfs-kad L357-L360")
+	}
+}
+
+func (n *linter) peerLines() {
+	if n.plan.Target() == nil {
+		n.fail(Pos{File: n.plan.File, Line: 1}, "peer", "there is no target: peer T target")
+	}
+	for _, d := range n.plan.Peers {
+		for _, f := range d.Params {
+			if f.Name == "knows" {
+				for _, w := range strings.Split(f.Value.Text, ",") {
+					names, _ := Range(w)
+					n.peers(f.Pos, "peer", names...)
+				}
+				continue
+			}
+			if f.Value.Kind != ExprWord || f.Name == "near" {
+				n.value(f.Pos, "peer", f.Value, nil)
+			}
+		}
+	}
+}
+
+// declareCaptures notes every name that any line gives a value, since a fixture may use it wherever it is given.
+func (n *linter) declareCaptures() {
+	n.anyTime = map[string]bool{}
+	n.plan.All(func(l *Line) {
+		for _, name := range captures(l) {
+			n.anyTime[name] = true
+		}
+	})
+}
+
+// captures are the names that a line gives values to.
+func captures(l *Line) []string {
+	var out []string
+	for _, m := range matchersOf(l.Stmt) {
+		if m.Op == OpCapture {
+			out = append(out, m.Value.Text)
+		}
+	}
+	if s, ok := l.Stmt.(Let); ok {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+func matchersOf(s Stmt) []Matcher {
+	switch s := s.(type) {
+	case Want:
+		return s.Expect.Match
+	case Identify:
+		return s.Match
+	}
+	return nil
+}
+
+func (n *linter) walk(lines []*Line) {
+	for _, l := range lines {
+		for _, s := range l.Sides {
+			n.stmt(l, s)
+		}
+		for _, a := range l.Alts {
+			for _, s := range a.Sides {
+				n.stmt(a, s)
+			}
+		}
+		if l.Verb == "want" {
+			n.want(l)
+		}
+		for _, name := range captures(l) {
+			n.captured[name] = true
+		}
+		for _, a := range l.Alts {
+			for _, name := range captures(a) {
+				n.captured[name] = true
+			}
+		}
+		n.walk(l.Block)
+		for _, a := range l.Alts {
+			n.walk(a.Block)
+		}
+	}
+}
+
+// stmt looks at one statement: the names and the values in it.
+func (n *linter) stmt(l *Line, s Stmt) {
+	switch s := s.(type) {
+	case Seat:
+		n.peers(l.Pos, l.Verb, append(s.Peers, s.Target)...)
+		n.isTarget(l, s.Target)
+		n.canBeNear(s.Peers...)
+	case Connect:
+		n.peers(l.Pos, l.Verb, s.From, s.To)
+		n.canBeNear(s.From, s.To)
+	case Disconnect:
+		n.peers(l.Pos, l.Verb, s.From, s.To)
+	case Identify:
+		n.peers(l.Pos, l.Verb, s.Peer, s.Of)
+	case Let:
+		n.value(l.Pos, l.Verb, s.Value, l.loop)
+	case Open:
+		n.peers(l.Pos, l.Verb, s.From, s.To)
+		n.isTarget(l, s.To)
+		n.canBeNear(s.From)
+		n.streams[s.Stream] = &streamUse{opened: l.Pos}
+	case Send:
+		n.send(l, s)
+	case Raw:
+		n.stream(l, s.Stream)
+		for _, v := range s.Values {
+			n.value(l.Pos, l.Verb, v, l.loop)
+		}
+	case Finish:
+		n.stream(l, s.Stream)
+	case Want:
+		n.outcome(l, s)
+	}
+	for _, m := range matchersOf(s) {
+		for _, step := range m.Steps() {
+			if step.Index != "" && step.Index != "*" {
+				n.peers(m.Pos, l.Verb, step.Index)
+			}
+		}
+		if m.Value != nil && m.Op != OpCapture {
+			n.value(m.Pos, l.Verb, m.Value, l.loop)
+		}
+	}
+}
+
+func (n *linter) send(l *Line, s Send) {
+	use := n.stream(l, s.Stream)
+	for _, f := range s.Frame.Fields {
+		n.value(f.Pos, l.Verb, f.Value, l.loop)
+	}
+	if use.announced && !n.expectsEcho(s.Stream) {
+		n.warn(l.Pos, l.Verb, "%s carried an ADD_PROVIDER, which some peers echo: use a new stream, or let a want on it accept ADD_PROVIDER or silence", s.Stream)
+	}
+	use.announced = s.Frame.Type == "ADD_PROVIDER"
+}
+
+// expectsEcho says whether any want on the stream deals with the answer to an ADD_PROVIDER.
+func (n *linter) expectsEcho(stream string) bool {
+	found := false
+	n.plan.All(func(l *Line) {
+		if w, ok := l.Stmt.(Want); ok && w.Stream == stream {
+			found = found || w.Expect.Kind == ExpectSilence || w.Expect.Type == "ADD_PROVIDER"
+		}
+	})
+	return found
+}
+
+// reason finds a clause (ipfs-kad L357), a ruling (ruling 1), or an issue (#12, or its address) in a why.
+var reason = regexp.MustCompile(`(?i)\b[a-z][a-z0-9.-]* L[0-9]+|\brulings? [0-9]+|#[0-9]+|https?://\S+`)
+
+// outcome looks at one want or or.
+func (n *linter) outcome(l *Line, s Want) {
+	use := n.stream(l, s.Stream)
+	switch {
+	case l.Verb == "or" && s.Why == "":
+		n.fail(l.Pos, l.Verb, `why="…" is missing: the clause, the ruling or the issue that accepts this outcome`)
+	case l.Verb == "or" && !reason.MatchString(s.Why):
+		n.fail(l.Pos, l.Verb, "why=%q names no reason: a clause (ipfs-kad L357), a ruling (ruling 1) or an issue (#12) was expected", s.Why)
+	}
+	limit := n.plan.Header.Timeout
+	if limit == 0 {
+		limit = defaultTime
+	}
+	if s.Expect.Within > limit || s.Expect.For > limit {
+		n.warn(l.Pos, l.Verb, "it waits longer than the case may last, %s; the header's timeout allows more", short(limit))
+	}
+	if s.Expect.Kind == ExpectRefused && use.wanted && l.Verb == "want" {
+		n.warn(l.Pos, l.Verb, "refused is how an open can end; something was wanted on %s before", s.Stream)
+	}
+}
+
+// want looks at a want with its alternatives.
+func (n *linter) want(l *Line) {
+	n.wants = append(n.wants, l)
+	seen := map[string]bool{}
+	for _, a := range append([]*Line{l}, l.Alts...) {
+		w := a.Stmt.(Want)
+		n.streams[w.Stream].wanted = true
+		text := strings.TrimPrefix(a.Text, a.Verb)
+		if seen[text] {
+			n.warn(a.Pos, a.Verb, "the same stands above already")
+		}
+		seen[text] = true
+	}
+}
+
+// whole looks at what can be told only at the end.
+func (n *linter) whole() {
+	end := Pos{File: n.plan.File, Line: 1}
+	judged := len(n.wants) > 0
+	n.plan.All(func(l *Line) { judged = judged || l.Verb == "identify" })
+	if !judged {
+		n.fail(end, "", "nothing is judged: the script has neither a want nor an identify")
+	}
+	for _, name := range fixtureOrder(n.plan) {
+		fx := n.plan.Fixtures[name]
+		before := n.captured
+		n.captured = n.anyTime
+		fx.walk(func(e *Expr) {
+			if e.Kind != ExprCall && e.Kind != ExprList { // Walk reaches what is inside them anyway
+				n.value(fx.Pos, "@"+name, &Expr{Kind: e.Kind, Text: e.Text, X: e.X}, nil)
+			}
+		})
+		n.captured = before
+	}
+	for _, name := range fixtureOrder(n.plan) {
+		if !n.used["@"+name] {
+			n.fail(n.plan.Fixtures[name].Pos, "@"+name, "nothing uses it")
+		}
+		n.cycle(name, nil)
+	}
+	for _, d := range n.plan.Peers {
+		if !n.used[d.Name] && (d.Name == d.Group[0] || n.used[d.Group[0]]) {
+			n.fail(d.Pos, "peer", "nothing uses %s", d.Name)
+		}
+	}
+	n.plan.All(func(l *Line) {
+		if l.Verb == "open" && !slices.ContainsFunc(l.Names, func(s string) bool { return n.streams[s].used }) {
+			n.warn(l.Pos, l.Verb, "nothing uses %s", runs(l.Names))
+		}
+	})
+	n.soundTwin()
+}
+
+// soundTwin: a case that rejects something ends by accepting what is sound, or a peer that rejects everything would pass.
+// Such a peer fails at a line whose alternatives are frames only, and at no other. A case that only measures needs none.
+func (n *linter) soundTwin() {
+	judging := false
+	for _, p := range n.plan.Header.Profiles.List() {
+		judging = judging || n.plan.Header.Levels[p] != Info
+	}
+	for _, l := range n.wants {
+		sound := true
+		for _, a := range append([]*Line{l}, l.Alts...) {
+			sound = sound && a.Stmt.(Want).Expect.Kind == ExpectFrame
+		}
+		if sound {
+			return
+		}
+	}
+	if judging && len(n.wants) > 0 {
+		last := n.wants[len(n.wants)-1]
+		n.warn(last.Pos, last.Verb, "a peer that rejects everything would pass: end by a want for a frame, the answer to the sound twin")
+	}
+}

@@ -1,0 +1,103 @@
+package plan
+
+import "slices"
+
+// All calls fn for every line of the script, blocks and alternatives included, in their order in the file.
+func (p *Plan) All(fn func(*Line)) { walkLines(p.Script, fn) }
+
+func walkLines(lines []*Line, fn func(*Line)) {
+	for _, l := range lines {
+		fn(l)
+		walkLines(l.Block, fn)
+		walkLines(l.Alts, fn)
+	}
+}
+
+// Fresh says whether the case needs a target of its own: it gives it parameters, or fills its table.
+func (p *Plan) Fresh() bool {
+	fresh := false
+	for _, d := range p.Peers {
+		fresh = fresh || d.Target && len(d.Params) > 0
+	}
+	p.All(func(l *Line) { fresh = fresh || l.Verb == "seat" || l.Verb == "connect" })
+	return fresh
+}
+
+// Target is the declaration of the peer under test, nil if there is none.
+func (p *Plan) Target() *PeerDecl {
+	for _, d := range p.Peers {
+		if d.Target {
+			return d
+		}
+	}
+	return nil
+}
+
+// deriveNeeds adds what the script itself shows that the target must offer.
+func deriveNeeds(p *Plan) {
+	add := func(n string) {
+		if !slices.Contains(p.Header.Needs, n) {
+			p.Header.Needs = append(p.Header.Needs, n)
+		}
+	}
+	if t := p.Target(); t != nil {
+		for _, f := range t.Params {
+			add("start:" + f.Name)
+		}
+	}
+	p.All(func(l *Line) {
+		if l.Verb == "seat" {
+			add("seat")
+		}
+		if s, ok := l.Stmt.(Send); ok && s.Times*len(l.Sides) > floodFrames {
+			add("flood")
+		}
+		for _, e := range exprsOf(l.Stmt) {
+			e.Walk(func(x *Expr) {
+				if isFlood(x) {
+					add("flood")
+				}
+			})
+		}
+	})
+	for _, name := range fixtureOrder(p) {
+		p.Fixtures[name].walk(func(x *Expr) {
+			if isFlood(x) {
+				add("flood")
+			}
+		})
+	}
+}
+
+// A flood is what nobody sends to a peer that is not his: over 100 frames by one line, or values over 1 MiB. A remote
+// address gets no case that needs it.
+const (
+	floodFrames = 100
+	floodBytes  = 1 << 20
+	floodList   = 10_000
+)
+
+func isFlood(e *Expr) bool {
+	if e.Kind != ExprCall || len(e.Args) == 0 || e.Args[0].Kind != ExprWord {
+		return false
+	}
+	n, _ := parseNumber(e.Args[0].Text)
+	return e.Text == "rand" && n.Num > floodBytes || e.Text == "repeat" && n.Num > floodList
+}
+
+// exprsOf lists the values of a statement.
+func exprsOf(s Stmt) []*Expr {
+	switch s := s.(type) {
+	case Let:
+		return []*Expr{s.Value}
+	case Raw:
+		return s.Values
+	case Send:
+		var out []*Expr
+		for _, f := range s.Frame.Fields {
+			out = append(out, f.Value)
+		}
+		return out
+	}
+	return nil
+}
