@@ -1,0 +1,78 @@
+package kadtest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/kadbench/kadbench/kad"
+)
+
+var verbNodes = verb{
+	usage: "nodes NAME… NAME=BITS… [preset=classic|amino] [mode=client|auto] [k=N] [alpha=N] [beta=N] [manual] [echo] [nocorrection] [flat] [records=N]",
+	do: func(e *Env, a args) error {
+		cfg, err := config(&a)
+		if err != nil {
+			return err
+		}
+		for _, word := range a.words {
+			name, bits, _ := strings.Cut(word, "=")
+			if _, err := e.Node(name); err == nil {
+				return fmt.Errorf("node %q is there already", name)
+			}
+			if err := e.add(name, bits, cfg); err != nil {
+				return err
+			}
+		}
+		return a.done(len(a.words))
+	},
+}
+
+// config reads a configuration. Nodes of scripts are servers unless they say otherwise.
+func config(a *args) (kad.Config, error) {
+	cfg := kad.Config{}
+	switch p := a.get("preset", ""); p {
+	case "":
+	case "classic":
+		cfg = kad.Classic()
+	case "amino":
+		cfg = kad.Amino()
+	default:
+		return cfg, fmt.Errorf("no preset %q", p)
+	}
+	modes := map[string]kad.Mode{"client": kad.ModeClient, "server": kad.ModeServer, "auto": kad.ModeAuto}
+	mode, ok := modes[a.get("mode", "server")]
+	if !ok {
+		return cfg, fmt.Errorf("no mode %q", a.get("mode", ""))
+	}
+	cfg.Mode = mode
+	for name, field := range map[string]*int{
+		"k": &cfg.K, "alpha": &cfg.Alpha, "beta": &cfg.Beta, "records": &cfg.Limits.Records,
+	} {
+		if v := a.get(name, ""); v != "" {
+			n, err := strconv.Atoi(v)
+			if err != nil {
+				return cfg, err
+			}
+			*field = n
+		}
+	}
+	cfg.ManualInserts = a.flag("manual")
+	cfg.EchoAddProvider = a.flag("echo")
+	cfg.NoCorrection = a.flag("nocorrection")
+	cfg.FlatExpiry = cfg.FlatExpiry || a.flag("flat")
+	return cfg, cfg.Check()
+}
+
+// add makes a node that listens at /mem/NAME.
+func (e *Env) add(name, bits string, cfg kad.Config) error {
+	n := &Node{Name: name, ID: Grind(name, bits), Addr: []byte("/mem/" + name)}
+	k, err := kad.New(n.ID, kad.NewDirectory(), cfg)
+	if err != nil {
+		return err
+	}
+	n.K = k
+	e.nodes = append(e.nodes, n)
+	e.Step(n, kad.Input{Kind: kad.ListenAddr, Addr: n.Addr}, false)
+	return nil
+}
