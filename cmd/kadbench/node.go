@@ -20,7 +20,7 @@ Examples:
 }
 
 func (nodeCmd) Run(a *app) error {
-	if err := target.ServeControl(a.ctx, a.stdin, a.stdout, target.NewReference(version)); err != nil {
+	if err := target.ServeControl(a.ctx, a.stdin, a.stdout, target.NewRef()); err != nil {
 		return fmt.Errorf("%w: node: %w", run.ErrHarness, err)
 	}
 	return nil

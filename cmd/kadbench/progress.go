@@ -49,7 +49,7 @@ func (p *progress) event(e run.Event) {
 	}
 	switch e.Kind {
 	case run.Planned:
-		t.total = e.Total
+		t.total = e.Total / len(p.state) // it counts the cases of all targets
 		if p.bars == nil {
 			fmt.Fprintf(p.w, "%s: %d cases\n", report.Clean(e.Target), t.total)
 			return

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -59,7 +60,19 @@ func Load(path string) (*Log, error) {
 			l.Summary = e.Summary
 		}
 	}
+	l.sort()
 	return l, nil
+}
+
+// sort brings the results into an order which does not depend on what happened to end first.
+func (l *Log) sort() {
+	target := func(r Result) int {
+		return slices.IndexFunc(l.Targets, func(t Target) bool { return t.Name == r.Target })
+	}
+	slices.SortStableFunc(l.Results, func(a, b Result) int {
+		return cmp.Or(cmp.Compare(a.Case, b.Case), cmp.Compare(target(a), target(b)),
+			cmp.Compare(slices.Index(profiles, a.Profile), slices.Index(profiles, b.Profile)))
+	})
 }
 
 // target is the entry of a name, made where there is none.
@@ -83,10 +96,13 @@ func (l *Log) Count(target, profile string) record.Summary {
 	return s
 }
 
+// profiles in the order of every report.
+var profiles = []string{"base", "amino", "defacto"}
+
 // Profiles are those with a verdict in the log, in the order base, amino, defacto.
 func (l *Log) Profiles() []string {
 	var found []string
-	for _, p := range []string{"base", "amino", "defacto"} {
+	for _, p := range profiles {
 		if slices.ContainsFunc(l.Results, func(r Result) bool { return r.Profile == p }) {
 			found = append(found, p)
 		}
