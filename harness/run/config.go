@@ -109,7 +109,7 @@ func (c *Config) Check() error {
 			return usage("two targets are called %q, expected name=… before one of them", f.Name())
 		}
 		names[f.Name()] = true
-		if public(f) && !c.Remote {
+		if !f.Private() && !c.Remote {
 			return usage("%s is not a private address, expected --remote with it (no floods, no huge frames)", f)
 		}
 	}

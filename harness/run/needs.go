@@ -3,21 +3,10 @@ package run
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-
-	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/target"
-)
-
-const (
-	// floodTimes and floodBytes are what a case may do to a stranger's address: more frames of one kind, or a larger value,
-	// is a flood or a huge frame, and stays at home.
-	floodTimes = 100
-	floodBytes = 1 << 20
 )
 
 // isolated says whether a case needs a node of its own: because of the target's words, or because it changes what the
@@ -31,12 +20,12 @@ func uses(p *plan.Plan, verbs ...string) bool {
 }
 
 // lacking is what a target does not offer of what a case needs; empty when it offers all.
-func lacking(p *plan.Plan, h *target.Hello, remote, public bool) string {
-	if public && floods(p) {
-		return "floods and huge frames are not sent to an address that is not private"
-	}
+func lacking(p *plan.Plan, h *target.Hello, f target.Factory) string {
 	for _, need := range p.Header.Needs {
-		if why := lacks(need, h, remote); why != "" {
+		if need == "flood" && !f.Private() {
+			return "floods and huge frames are not sent to an address that is not private"
+		}
+		if why := lacks(need, h, f.Remote()); why != "" {
 			return why
 		}
 	}
@@ -46,8 +35,8 @@ func lacking(p *plan.Plan, h *target.Hello, remote, public bool) string {
 func lacks(need string, h *target.Hello, remote bool) string {
 	kind, what, _ := strings.Cut(need, ":")
 	switch kind {
-	case "seat":
-		return "" // tried, by connecting
+	case "seat", "flood":
+		return "" // tried, by connecting; sent
 	case "namespace":
 		// Nobody can ask an address which records it accepts; all implementations accept pk and ipns by default.
 		if remote || slices.Contains(h.Options, "namespaces."+what) {
@@ -82,61 +71,4 @@ func lacks(need string, h *target.Hello, remote bool) string {
 		}
 	}
 	return "needs " + need
-}
-
-// floods says whether a case sends a lot, as far as its text shows.
-func floods(p *plan.Plan) bool {
-	found := p.Header.Repeat > floodTimes
-	large := func(e *plan.Expr) {
-		e.Walk(func(e *plan.Expr) {
-			if e.Kind != plan.ExprWord {
-				return
-			}
-			n, err := strconv.ParseInt(e.Text, 10, 64)
-			found = found || err == nil && n >= floodBytes || strings.HasSuffix(e.Text, "MiB") || strings.HasSuffix(e.Text, "GiB")
-		})
-	}
-	p.All(func(l *plan.Line) {
-		switch s := l.Stmt.(type) {
-		case plan.Send:
-			found = found || s.Times > floodTimes
-			for _, f := range s.Frame.Fields {
-				large(f.Value)
-			}
-		case plan.Raw:
-			for _, e := range s.Values {
-				large(e)
-			}
-		case plan.EachLoop:
-			found = found || s.Each.To-s.Each.From >= floodTimes
-		}
-	})
-	for _, fx := range p.Fixtures {
-		large(fx.Value)
-		if fx.Frame != nil {
-			for _, f := range fx.Frame.Fields {
-				large(f.Value)
-			}
-		}
-		for _, c := range fx.Changes {
-			large(c.Value)
-		}
-	}
-	return found
-}
-
-// public says whether a target is an address that anybody may own: one that is not private, or a name.
-func public(f target.Factory) bool {
-	if !f.Remote() {
-		return false
-	}
-	text := f.String()
-	if i := strings.Index(text, "addr:"); i >= 0 {
-		text = text[i+len("addr:"):]
-	}
-	a, err := ma.NewMultiaddr(text)
-	if err != nil {
-		return true
-	}
-	return !manet.IsIPLoopback(a) && !manet.IsPrivateAddr(a)
 }

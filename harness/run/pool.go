@@ -214,25 +214,15 @@ func (p *pool) try(ctx context.Context, params target.StartParams) (*node, error
 		t.Close()
 		return nil, fmt.Errorf("start: %w%s", err, logTail(log))
 	}
-	n := &node{name: p.factory.Name(), protocol: params.Protocol, target: t, hello: p.hello, remote: p.factory.Remote(), gone: make(chan struct{})}
-	if n.id, err = peer.Decode(started.Peer); err != nil {
+	info, err := started.Info()
+	if err != nil {
 		t.Close()
-		return nil, fmt.Errorf("start: answered peer %q: %w", started.Peer, err)
+		return nil, fmt.Errorf("start: %w", err)
 	}
-	for _, text := range started.Addrs {
-		info, err := peer.AddrInfoFromString(text)
-		if err == nil {
-			n.addrs = append(n.addrs, info.Addrs...)
-			continue
-		}
-		a, err := ma.NewMultiaddr(text)
-		if err != nil {
-			t.Close()
-			return nil, fmt.Errorf("start: answered address %q: %w", text, err)
-		}
-		n.addrs = append(n.addrs, a)
-	}
-	return n, nil
+	return &node{
+		name: p.factory.Name(), id: info.ID, addrs: info.Addrs, protocol: params.Protocol, target: t, hello: p.hello,
+		remote: p.factory.Remote(), gone: make(chan struct{}),
+	}, nil
 }
 
 // stop ends a node and keeps its process, unless that died or does not stop.
@@ -267,8 +257,7 @@ func (p *pool) close() {
 func (p *pool) params(d *plan.PeerDecl) (target.StartParams, error) {
 	seed := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("kadbench target "), p.seed))
 	s := target.StartParams{
-		Seed: base64.RawURLEncoding.EncodeToString(seed[:]), Mode: "server", Protocol: DefaultProtocol,
-		Filter: "none", Profile: p.profile,
+		Seed: base64.RawURLEncoding.EncodeToString(seed[:]), Mode: "server", Protocol: DefaultProtocol, Profile: p.profile,
 	}
 	if d == nil {
 		return s, nil

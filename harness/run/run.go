@@ -12,7 +12,6 @@ import (
 	"github.com/kadbench/kadbench/harness/check"
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/record"
-	"github.com/kadbench/kadbench/harness/target"
 )
 
 // Check runs the cases of a configuration against its targets, one target after the other. The report is there whatever
@@ -228,7 +227,7 @@ func (r *runner) spared(p *plan.Plan, lost error) (record.Verdict, string) {
 		return record.Skipped, "the target is not there: " + firstLine(lost.Error())
 	}
 	f := r.pool.factory
-	if why := lacking(p, r.pool.hello, f.Remote(), public(f)); why != "" {
+	if why := lacking(p, r.pool.hello, f); why != "" {
 		return record.Unsupported, why
 	}
 	return "", ""

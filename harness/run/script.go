@@ -259,26 +259,29 @@ func (s *script) raw(ctx context.Context, l *plan.Line, r plan.Raw) error {
 	if err != nil {
 		return fault(l, "", err)
 	}
+	var rest []byte
 	for _, e := range r.Values {
 		v, err := s.value(e)
 		if err != nil {
 			return fault(l, "", err)
 		}
-		rest, err := v.AsBytes()
+		b, err := v.AsBytes()
 		if err != nil {
 			return fault(l, "", err)
 		}
-		step := len(rest)
-		if r.Every > 0 {
-			step = 1
+		rest = append(rest, b...)
+	}
+	// One write, so that a target may see it all at once; with every, one for each byte.
+	step := len(rest)
+	if r.Every > 0 {
+		step = 1
+	}
+	for ; len(rest) > 0; rest = rest[step:] {
+		if err := st.write(ctx, rest[:step], l.Pos.String()); err != nil {
+			return err
 		}
-		for ; len(rest) > 0; rest = rest[step:] {
-			if err := st.write(ctx, rest[:step], l.Pos.String()); err != nil {
-				return err
-			}
-			if err := pause(ctx, r.Every); err != nil {
-				return err
-			}
+		if err := pause(ctx, r.Every); err != nil {
+			return err
 		}
 	}
 	return nil
