@@ -167,6 +167,8 @@ func TestErrorText(t *testing.T) {
 		{"\x4a\x02\x0e\x00", "wire: providerPeers[0].id at byte 2: wire type 6 or 7, which do not exist"},
 		{"\x50", "wire: clusterLevelRaw at byte 0: cut short: less is left than the field needs"},
 		{"\x1a\x03\xd2\x29\x05", "wire: record.publisher at byte 2: cut short: less is left than the field needs"},
+		{"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff", "wire: type at byte 0: cut short: less is left than the field needs"},
+		{"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "wire: type at byte 0: varint of more than 64 bits"},
 		{"\x1a\x02\xc8\x30", "wire: record.ttl at byte 2: cut short: less is left than the field needs"},
 	} {
 		var m Message
