@@ -20,6 +20,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // bound is the time that a test may take at all; nothing here waits for it to pass.
 const bound = 20 * time.Second
 
+// tick is how often a test looks whether what it waits for has come.
+const tick = time.Millisecond
+
 func context20(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	t.Cleanup(cancel)
@@ -44,8 +47,8 @@ func start(t *testing.T, cfg p2p.Config) *p2p.Node {
 
 func info(n *p2p.Node) peer.AddrInfo { return *host.InfoFromHost(n.Host()) }
 
-// network starts count servers, each of which knows all others, and a client that knows the first.
-func network(t *testing.T, count int, cfg p2p.Config) (servers []*p2p.Node, client *p2p.Node) {
+// swarm starts count servers, each of which knows all others, and a client that knows the first.
+func swarm(t *testing.T, count int, cfg p2p.Config) (servers []*p2p.Node, client *p2p.Node) {
 	ctx := context20(t)
 	for range count {
 		servers = append(servers, start(t, cfg))
@@ -56,7 +59,7 @@ func network(t *testing.T, count int, cfg p2p.Config) (servers []*p2p.Node, clie
 		}
 	}
 	for _, a := range servers {
-		require.Eventually(t, func() bool { return len(a.Table()) == count-1 }, bound, time.Millisecond)
+		require.Eventually(t, func() bool { return len(a.Table()) == count-1 }, bound, tick)
 	}
 	cfg.Kad.Mode = kad.ModeClient
 	client = start(t, cfg)
@@ -77,7 +80,7 @@ func TestOperations(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := context20(t)
-			servers, client := network(t, 5, c.cfg)
+			servers, client := swarm(t, 5, c.cfg)
 
 			near, err := client.GetClosestPeers(ctx, []byte("somewhere"), 0)
 			require.NoError(t, err)
