@@ -105,28 +105,27 @@ func (e *Env) printf(format string, a ...any) {
 
 // names writes inputs, commands and events as a node sees them.
 func (e *Env) names(n *Node) kad.Names {
-	return kad.Names{
-		Peer: func(p kad.PeerInfo) string {
-			id := p.ID
-			if len(id) == 0 && p.Peer != 0 {
-				id = n.K.Directory().ID(p.Peer)
-			}
-			if other := e.byID(id); other != nil {
-				return other.Name
-			}
-			return string(id)
-		},
-		Key: func(key []byte) string {
-			if other := e.byID(key); other != nil {
-				return other.Name
-			}
-			if len(key) == 34 && key[0] == 0x12 {
-				k, own := kad.KeyOf(key), kad.KeyOf(n.ID)
-				return fmt.Sprintf("random(bucket %d)", own.CommonPrefix(&k))
-			}
-			return ""
-		},
+	key := func(key []byte) string {
+		if other := e.byID(key); other != nil {
+			return other.Name
+		}
+		if len(key) == 34 && key[0] == 0x12 {
+			k, own := kad.KeyOf(key), kad.KeyOf(n.ID)
+			return fmt.Sprintf("random(bucket_%d)", own.CommonPrefix(&k))
+		}
+		return ""
 	}
+	peer := func(p kad.PeerInfo) string {
+		id := p.ID
+		if len(id) == 0 && p.Peer != 0 {
+			id = n.K.Directory().ID(p.Peer)
+		}
+		if s := key(id); s != "" {
+			return s
+		}
+		return string(id)
+	}
+	return kad.Names{Peer: peer, Key: key}
 }
 
 // info is how a node names another to its core: by id, as a host does.
