@@ -1,0 +1,341 @@
+package p2p_test
+
+import (
+	"bufio"
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/x/simlibp2p"
+	"github.com/marcopolo/simnet"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/kad"
+	"github.com/kadbench/kadbench/kad/p2p"
+	"github.com/kadbench/kadbench/kad/wire"
+)
+
+// latency of the virtual network, one way.
+const latency = 25 * time.Millisecond
+
+// virtual runs a test with hosts on a simulated network in virtual time.
+func virtual(t *testing.T, count int, test func(t *testing.T, hosts []host.Host)) {
+	synctest.Test(t, func(t *testing.T) {
+		link := simnet.LinkSettings{BitsPerSecond: 100 * simlibp2p.OneMbps}
+		net, meta, err := simlibp2p.SimpleLibp2pNetwork([]simlibp2p.NodeLinkSettingsAndCount{{
+			LinkSettings: simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}, Count: count,
+		}}, simnet.StaticLatency(latency), simlibp2p.NetworkSettings{})
+		require.NoError(t, err)
+		net.Start()
+		defer net.Close()
+		defer func() {
+			for _, h := range meta.Nodes {
+				assert.NoError(t, h.Close())
+			}
+		}()
+		test(t, meta.Nodes)
+	})
+}
+
+// on starts a node on a host that is there.
+func on(t *testing.T, h host.Host, mode kad.Mode) *p2p.Node {
+	n, err := p2p.New(p2p.Config{Host: h, Kad: kad.Config{Mode: mode, BootstrapInterval: -1}, Validators: p2p.Namespaces("v", "pk")})
+	require.NoError(t, err)
+	require.NoError(t, n.Start(t.Context()))
+	return n
+}
+
+func after(d time.Duration) { <-time.After(d) }
+
+// within wants f to take between two spans of virtual time.
+func within(t *testing.T, least, most time.Duration, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	took := time.Since(start)
+	assert.True(t, took >= least && took <= most, "took %v, want %v to %v", took, least, most)
+}
+
+var ping = wire.AppendFrame(nil, &wire.Message{Type: wire.Ping})
+
+func TestInboundTimeouts(t *testing.T) {
+	dialled := func(t *testing.T, hosts []host.Host) *raw {
+		require.NoError(t, hosts[1].Connect(t.Context(), *host.InfoFromHost(hosts[0])))
+		s, err := hosts[1].NewStream(t.Context(), hosts[0].ID(), p2p.DefaultProtocol)
+		require.NoError(t, err)
+		return &raw{t: t, s: s, r: bufio.NewReader(s)}
+	}
+	t.Run("idle", func(t *testing.T) {
+		virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+			n := on(t, hosts[0], kad.ModeServer)
+			defer n.Close()
+			r := dialled(t, hosts).write(ping)
+			r.want(wire.Ping)
+			within(t, 59*time.Second, 61*time.Second, r.refused)
+		})
+	})
+	t.Run("used now and then", func(t *testing.T) {
+		virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+			n := on(t, hosts[0], kad.ModeServer)
+			defer n.Close()
+			r := dialled(t, hosts)
+			for range 3 {
+				r.write(ping).want(wire.Ping)
+				after(58 * time.Second)
+			}
+			r.write(ping).want(wire.Ping)
+			within(t, 59*time.Second, 61*time.Second, r.refused)
+		})
+	})
+	t.Run("half a frame", func(t *testing.T) {
+		virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+			n := on(t, hosts[0], kad.ModeServer)
+			defer n.Close()
+			r := dialled(t, hosts).write(ping[:1])
+			within(t, 59*time.Second, 61*time.Second, r.refused)
+		})
+	})
+	t.Run("a frame in 55 s, begun late", func(t *testing.T) {
+		virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+			n := on(t, hosts[0], kad.ModeServer)
+			defer n.Close()
+			r := dialled(t, hosts).write(ping)
+			r.want(wire.Ping)
+			after(50 * time.Second)
+			r.write(ping[:1])
+			after(55 * time.Second)
+			r.write(ping[1:]).want(wire.Ping)
+		})
+	})
+	t.Run("a frame in 70 s", func(t *testing.T) {
+		virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+			n := on(t, hosts[0], kad.ModeServer)
+			defer n.Close()
+			r := dialled(t, hosts)
+			frame := wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode, Key: make([]byte, 66)})
+			require.Greater(t, len(frame), 70)
+			go func() {
+				for _, c := range frame {
+					if _, err := r.s.Write([]byte{c}); err != nil {
+						return
+					}
+					after(time.Second)
+				}
+			}()
+			within(t, 59*time.Second, 62*time.Second, r.refused)
+			after(time.Minute) // for the writer
+		})
+	})
+	t.Run("a reply that is not read", func(t *testing.T) {
+		virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+			n := on(t, hosts[0], kad.ModeServer)
+			defer n.Close()
+			put := record("/v/large", "ok "+string(make([]byte, 60<<10)))
+			r := dialled(t, hosts).send(put)
+			r.want(wire.PutValue)
+			get := wire.AppendFrame(nil, &wire.Message{Type: wire.GetValue, Key: []byte("/v/large")})
+			for range 1000 { // 60 MB of answers
+				if _, err := r.s.Write(get); err != nil {
+					break
+				}
+			}
+			after(63 * time.Second)
+			var err error
+			for err == nil {
+				_, err = wire.ReadFrame(r.r, nil, wire.MaxReceive)
+			}
+			assert.ErrorIs(t, err, network.ErrReset)
+		})
+	})
+}
+
+// TestTurns: with one request at a time on a connection, another stream waits until the first is answered.
+func TestTurns(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+		n, err := p2p.New(p2p.Config{Host: hosts[0], Kad: kad.Config{Mode: kad.ModeServer}, Limits: p2p.Limits{InboundRequests: 1}})
+		require.NoError(t, err)
+		require.NoError(t, n.Start(t.Context()))
+		defer n.Close()
+		require.NoError(t, hosts[1].Connect(t.Context(), *host.InfoFromHost(hosts[0])))
+		var rs [2]*raw
+		for i := range rs {
+			s, err := hosts[1].NewStream(t.Context(), hosts[0].ID(), p2p.DefaultProtocol)
+			require.NoError(t, err)
+			rs[i] = &raw{t: t, s: s, r: bufio.NewReader(s)}
+			rs[i].write(ping).want(wire.Ping)
+		}
+		rs[0].write(ping[:1])
+		after(time.Second)
+		rs[1].write(ping)
+		go func() {
+			after(20 * time.Second)
+			rs[0].write(ping[1:])
+		}()
+		within(t, 19*time.Second, 21*time.Second, func() { rs[1].want(wire.Ping) })
+		rs[0].want(wire.Ping)
+	})
+}
+
+// hanging serves the protocol by reading requests and saying nothing.
+func hanging(h host.Host) {
+	h.SetStreamHandler(p2p.DefaultProtocol, func(s network.Stream) {
+		var b [1]byte
+		for {
+			if _, err := s.Read(b[:]); err != nil {
+				return
+			}
+		}
+	})
+}
+
+func TestOutboundTimeouts(t *testing.T) {
+	t.Run("no answer", func(t *testing.T) {
+		virtual(t, 3, func(t *testing.T, hosts []host.Host) {
+			hanging(hosts[1])
+			n, server := on(t, hosts[0], kad.ModeClient), on(t, hosts[2], kad.ModeServer)
+			defer server.Close()
+			defer n.Close()
+			for _, h := range hosts[1:] {
+				require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(h)))
+			}
+			within(t, 9*time.Second, 11*time.Second, func() {
+				got, err := n.GetClosestPeers(t.Context(), []byte("k"), 0)
+				require.NoError(t, err)
+				require.Len(t, got.Peers, 1)
+				assert.Equal(t, server.ID(), got.Peers[0].ID)
+				assert.Equal(t, p2p.Stats{Requests: 2, Successes: 1, Failures: 1, Hops: got.Stats.Hops, Duration: got.Stats.Duration}, got.Stats)
+			})
+			after(5 * time.Second) // the request itself has ended too
+		})
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+			hanging(hosts[1])
+			n := on(t, hosts[0], kad.ModeClient)
+			defer n.Close()
+			require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
+			for name, do := range map[string]func(ctx context.Context) error{
+				"closest":   func(ctx context.Context) error { _, err := n.GetClosestPeers(ctx, []byte("k"), 0); return err },
+				"get":       func(ctx context.Context) error { _, err := n.GetRecord(ctx, []byte("/v/k"), 0); return err },
+				"providers": func(ctx context.Context) error { _, err := n.GetProviders(ctx, multihash, 0); return err },
+				"provide":   func(ctx context.Context) error { _, err := n.StartProviding(ctx, multihash); return err },
+				"bootstrap": n.Bootstrap,
+				"put": func(ctx context.Context) error {
+					_, err := n.PutRecord(ctx, p2p.Record{Key: []byte("/v/k"), Value: []byte("ok k")}, kad.One)
+					return err
+				},
+			} {
+				within(t, time.Second, time.Second, func() {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					assert.ErrorIs(t, do(ctx), context.DeadlineExceeded, name)
+				})
+			}
+			after(15 * time.Second)
+		})
+	})
+	t.Run("ADD_PROVIDER whose stream stays open", func(t *testing.T) {
+		virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+			hosts[1].SetStreamHandler(p2p.DefaultProtocol, func(s network.Stream) {
+				r := bufio.NewReader(s)
+				for {
+					body, err := wire.ReadFrame(r, nil, wire.MaxReceive)
+					if err != nil {
+						return // and leave it open
+					}
+					var m wire.Message
+					if wire.Decode(body, &m) == nil && m.Type == wire.FindNode {
+						answer(s, wire.Message{Type: wire.FindNode})
+					}
+				}
+			})
+			n := on(t, hosts[0], kad.ModeClient)
+			defer n.Close()
+			require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
+			within(t, time.Second, 2*time.Second, func() {
+				got, err := n.StartProviding(t.Context(), multihash)
+				require.NoError(t, err)
+				assert.Len(t, got.Announced, 1)
+			})
+		})
+	})
+}
+
+// TestReuse: a stream that has rested is used again; one that the peer has ended meanwhile is replaced unnoticed; after
+// nine seconds it is closed.
+func TestReuse(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+		var opened, asked, ended int
+		var last network.Stream
+		hosts[1].SetStreamHandler(p2p.DefaultProtocol, func(s network.Stream) {
+			opened++
+			last = s
+			defer func() { ended++ }()
+			r := bufio.NewReader(s)
+			for {
+				body, err := wire.ReadFrame(r, nil, wire.MaxReceive)
+				if err != nil {
+					return
+				}
+				asked++
+				_, _ = s.Write(append([]byte{byte(len(body))}, body...))
+			}
+		})
+		n := on(t, hosts[0], kad.ModeClient)
+		defer n.Close()
+		require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
+		ask := func() {
+			_, err := n.GetClosestPeers(t.Context(), []byte("k"), 0)
+			require.NoError(t, err)
+			synctest.Wait()
+		}
+		ask()
+		after(time.Second)
+		ask()
+		assert.Equal(t, []int{1, 2, 0}, []int{opened, asked, ended})
+		after(time.Second)
+		_ = last.Reset()
+		after(time.Second)
+		ask()
+		assert.Equal(t, []int{2, 3, 1}, []int{opened, asked, ended})
+		ask() // at once: the stream has not rested
+		assert.Equal(t, []int{3, 4, 1}, []int{opened, asked, ended})
+		after(10 * time.Second)
+		assert.Equal(t, []int{3, 4, 3}, []int{opened, asked, ended})
+	})
+}
+
+// TestAdvance: what is due by the new time happens; here, records and providers expire.
+func TestAdvance(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+		server, n := on(t, hosts[0], kad.ModeServer), on(t, hosts[1], kad.ModeClient)
+		defer server.Close()
+		defer n.Close()
+		require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[0])))
+		s, err := hosts[1].NewStream(t.Context(), hosts[0].ID(), p2p.DefaultProtocol)
+		require.NoError(t, err)
+		r := &raw{t: t, s: s, r: bufio.NewReader(s)}
+		r.send(record("/v/k", "ok k")).want(wire.PutValue)
+		r.send(wire.Message{Type: wire.AddProvider, Key: multihash, ProviderPeers: []wire.Peer{{ID: []byte(hosts[1].ID())}}})
+		held := func() (record bool, providers int) {
+			get := r.send(wire.Message{Type: wire.GetValue, Key: []byte("/v/k")}).want(wire.GetValue)
+			prov := r.send(wire.Message{Type: wire.GetProviders, Key: multihash}).want(wire.GetProviders)
+			return get.HasRecord, len(prov.ProviderPeers)
+		}
+		rec, provs := held()
+		assert.True(t, rec)
+		assert.Equal(t, 1, provs)
+		server.Advance(47 * time.Hour)
+		rec, provs = held()
+		assert.True(t, rec)
+		assert.Equal(t, 1, provs)
+		server.Advance(2 * time.Hour)
+		rec, provs = held()
+		assert.False(t, rec)
+		assert.Zero(t, provs)
+	})
+}
