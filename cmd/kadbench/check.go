@@ -43,7 +43,7 @@ type checkCmd struct {
 	Repeat int      `default:"1" placeholder:"N" help:"Run each case N times."`
 	Jobs   int      `short:"j" placeholder:"N" help:"Cases side by side. Default: 8."`
 	Seed   *uint64  `help:"Seed of every identity and random byte. Default: a new one, which is printed."`
-	Out    string   `type:"path" placeholder:"DIR" help:"Write results.jsonl and the inputs there; a log of before is replaced. Default: ${out}."`
+	Out    string   `placeholder:"DIR" help:"Write results.jsonl and the inputs there; a log of before is replaced. Default: ${out}."`
 	JSON   bool     `help:"Print the summary as an object, and nothing else, on stdout."`
 }
 
@@ -221,21 +221,19 @@ func (f *filters) apply(cfg *run.Config) error {
 	return err
 }
 
-// repeatCommand is the command that runs one case again, ready for a shell.
-func (c *checkCmd) repeatCommand(name, caseID string) string {
-	args := []string{"kadbench", "check"}
-	for _, t := range c.Targets {
-		if f, err := target.Parse(t); err == nil && f.Name() == name {
-			args = append(args, t)
-		}
-	}
+// repeatCommand is the command that runs one case again against a target as it was given, ready for a shell.
+func (c *checkCmd) repeatCommand(given, caseID string) string {
+	args := []string{"kadbench", "check", given}
 	args = append(args, "--case", caseID, "--seed", fmt.Sprint(*c.Seed))
 	for _, p := range c.Plan {
 		args = append(args, "--plan", p)
 	}
-	for flag, on := range map[string]bool{"--slow": c.Slow, "--remote": c.Remote, "--strict": c.Strict} {
-		if on {
-			args = append(args, flag)
+	for _, f := range []struct {
+		flag string
+		on   bool
+	}{{"--slow", c.Slow}, {"--remote", c.Remote}, {"--strict", c.Strict}} {
+		if f.on {
+			args = append(args, f.flag)
 		}
 	}
 	if c.Profile != "base" {

@@ -13,7 +13,7 @@ type reportCmd struct {
 	Log     string `arg:"" help:"The log, or the directory of its run."`
 	Format  string `enum:"text,junit,json,log" default:"text" help:"One of ${enum}."`
 	Profile string `enum:",base,amino,defacto" default:"" help:"Whose verdicts the text shows; as the run chose, else."`
-	Output  string `short:"o" type:"path" help:"Write to this file instead of stdout."`
+	Output  string `short:"o" help:"Write to this file instead of stdout."`
 	JSON    bool   `help:"The same as --format json."`
 }
 

@@ -10,7 +10,7 @@ import (
 // smokeCmd is what the command does when it is given no verb: a first look at what it can do, in seconds, with nothing
 // but what it carries in itself.
 type smokeCmd struct {
-	Out  string  `type:"path" placeholder:"DIR" help:"Write the log there. Default: ${out}."`
+	Out  string  `placeholder:"DIR" help:"Write the log there. Default: ${out}."`
 	Seed *uint64 `help:"Seed of every identity and random byte. Default: a new one."`
 	JSON bool    `help:"Print the summary as an object."`
 }

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/harness/record"
+)
+
+var update = flag.Bool("update", false, "write the expected files of the scripts anew")
+
+// TestMain lets the test binary stand for the command, and for programs which are no adapters: the scripts run them as
+// a shell would.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"kadbench": main,
+		"rubbish":  func() { fmt.Println("Listening on port 4001 ..."); bufio.NewReader(os.Stdin).ReadString(0) },
+		"crash":    func() { fmt.Fprintln(os.Stderr, "panic: no such key"); os.Exit(7) },
+	})
+}
+
+// TestScripts runs testdata/script/*.txt. Beside testscript's own commands there are
+//
+//	exits CODE PROGRAM ARG...   the program ends with just this exit code
+//	wholelog FILE CODE          the results log can be read, has its summary, and that names this exit code
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		UpdateScripts:      *update,
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("NO_COLOR", "")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "wholelog": wholeLog},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, wanted %d", code, want)
+	}
+}
+
+func wholeLog(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: wholelog FILE CODE")
+	}
+	r, err := record.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer r.Close()
+	var last record.Entry
+	for e, err := range r.Entries() {
+		ts.Check(err)
+		last = e
+	}
+	if !r.Ended() || r.Torn() {
+		ts.Fatalf("%s: its last line is of type %s", args[0], last.Type)
+	}
+	if got := strconv.Itoa(last.Summary.Exit); got != args[1] {
+		ts.Fatalf("%s: its summary names exit code %s, wanted %s", args[0], got, args[1])
+	}
+}
+
+// TestServe: the node says where it is in one line of JSON, can be dialled there, and ends cleanly on a signal.
+func TestServe(t *testing.T) {
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			cmd := exec.Command(os.Args[0], "serve", "--json", "--seed", "1", "--listen", "/ip4/127.0.0.1/tcp/0", "--protocol", "/x/kad/1.0.0")
+			cmd.Args[0] = "kadbench" // by this name TestMain knows what it is
+			out, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			defer cmd.Process.Kill()
+			lines := bufio.NewReader(out)
+			line, err := lines.ReadString('\n')
+			require.NoError(t, err)
+			var r ready
+			require.NoError(t, json.Unmarshal([]byte(line), &r))
+			assert.Equal(t, "/x/kad/1.0.0", r.Protocol)
+			require.Len(t, r.Addrs, 1)
+			assert.Regexp(t, `^/ip4/127\.0\.0\.1/tcp/\d+/p2p/`+r.Peer+`$`, r.Addrs[0])
+			assert.Equal(t, "12D3Koo", r.Peer[:7])
+
+			require.NoError(t, cmd.Process.Signal(sig))
+			_, err = lines.ReadString('\n')
+			assert.Error(t, err, "nothing follows the line")
+			assert.NoError(t, cmd.Wait(), "exit code 0")
+		})
+	}
+}
