@@ -25,12 +25,9 @@ type channel struct {
 	hello  Hello
 	limits limits
 
-	stdin  io.Closer
-	kill   func()          // ends the other side at once
-	exited <-chan struct{} // the other side has ended
-	how    func() string   // how it ended
-	state  func() error    // its exit state
-	log    func() string
+	pipes *Pipes
+	how   func() string // how the other side ended, in words
+	log   func() string
 
 	mu      sync.Mutex
 	closing bool
@@ -51,30 +48,20 @@ func (l limits) of(method string) time.Duration {
 	return l.call
 }
 
-// newProgram starts a program and has it say hello.
-func newProgram(ctx context.Context, name string, words []string, l limits) (*channel, error) {
-	p, err := startProcess(words)
-	if err != nil {
+// newChannel speaks with a target that was started and has it say hello.
+func newChannel(ctx context.Context, name string, p *Pipes, how, log func() string, l limits) (Target, error) {
+	t := &channel{name: name, limits: l, pipes: p, how: how, log: log, died: make(chan struct{})}
+	t.closed = sync.OnceValue(t.close)
+	t.mu.Lock() // until client is set: it may break at once
+	t.client = newClient(p.In, p.Out, func(err error) {
+		t.end(err)
+		p.Out.Close()
+	})
+	t.mu.Unlock()
+	if err := t.greet(ctx); err != nil {
 		return nil, err
 	}
-	t := &channel{
-		name: name, limits: l, died: make(chan struct{}),
-		stdin: p.stdin, kill: p.kill, exited: p.exited, how: p.how, log: p.log.String,
-		state: func() error { return p.state },
-	}
-	t.connect(p.stdin, p.stdout)
-	return t, t.greet(ctx)
-}
-
-// connect starts the client. It holds t.mu until t.client is set, since the client may break at once.
-func (t *channel) connect(w io.Writer, r io.ReadCloser) {
-	t.closed = sync.OnceValue(t.close)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.client = newClient(w, r, func(err error) {
-		t.end(err)
-		r.Close()
-	})
+	return t, nil
 }
 
 // greet says hello, and closes the target if that fails.
@@ -84,7 +71,7 @@ func (t *channel) greet(ctx context.Context) error {
 		err = t.hello.check()
 	}
 	if err != nil {
-		t.kill()
+		t.pipes.Kill()
 		t.Close()
 	}
 	return err
@@ -113,13 +100,17 @@ func (t *channel) end(err error) {
 	if ended {
 		// It closed its stdout: most often because it ended. If it lives on, it is of no use.
 		select {
-		case <-t.exited:
+		case <-t.pipes.Exited:
 		case <-time.After(drain):
 			ended, err = false, errors.New("it closed its stdout and went on")
 		}
 	}
-	t.kill()
-	<-t.exited
+	t.pipes.Kill()
+	select {
+	case <-t.pipes.Exited:
+	case <-time.After(t.limits.grace):
+		err = fmt.Errorf("%w; it could not be killed", err)
+	}
 	if ended {
 		err = errors.New(t.how())
 	}
@@ -247,19 +238,18 @@ func (t *channel) close() error {
 	died := t.reason != nil
 	t.closing = true
 	t.mu.Unlock()
-	t.stdin.Close()
+	t.pipes.In.Close()
 	if died {
 		return nil // reported where it died
 	}
 	select {
-	case <-t.exited:
-		if err := t.state(); err != nil {
+	case <-t.pipes.Exited:
+		if err := t.pipes.State(); err != nil {
 			return fmt.Errorf("target %s: %s: expected exit status 0 when stdin ends", t.name, t.how())
 		}
 		return nil
 	case <-time.After(t.limits.grace):
-		t.kill()
-		<-t.exited
+		t.pipes.Kill()
 		return fmt.Errorf("target %s: went on for %v after its stdin was closed: killed", t.name, t.limits.grace)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -26,6 +27,25 @@ type factory struct {
 	remote      bool
 	at          ma.Multiaddr // of addr:
 	make        func(ctx context.Context) (Target, error)
+	pipes       func() (*Pipes, error) // nil for addr:
+}
+
+// Pipes is a target's control channel without anybody on it: for those who test an adapter line by line.
+type Pipes struct {
+	In     io.WriteCloser
+	Out    io.ReadCloser
+	Exited <-chan struct{}
+	State  func() error // how it ended, after Exited; nil: with exit status 0
+	Kill   func()
+}
+
+// OpenPipes starts a target of the forms cmd: and ref: and leaves the control protocol to the caller.
+func OpenPipes(f Factory) (*Pipes, error) {
+	own, ok := f.(*factory)
+	if !ok || own.pipes == nil {
+		return nil, fmt.Errorf("target %s: %w: it has no control channel", f, ErrUnsupported)
+	}
+	return own.pipes()
 }
 
 func (f *factory) Name() string   { return f.name }
@@ -91,12 +111,19 @@ func (f *factory) cmd(line string) error {
 	if f.name == "" {
 		f.name = strings.TrimSuffix(filepath.Base(words[0]), ".exe")
 	}
-	f.make = func(ctx context.Context) (Target, error) {
-		t, err := newProgram(ctx, f.name, words, standard)
+	f.pipes = func() (*Pipes, error) {
+		p, err := startProcess(words)
 		if err != nil {
-			return nil, err // not a typed nil
+			return nil, err
 		}
-		return t, nil
+		return p.pipes(), nil
+	}
+	f.make = func(ctx context.Context) (Target, error) {
+		p, err := startProcess(words)
+		if err != nil {
+			return nil, err
+		}
+		return newChannel(ctx, f.name, p.pipes(), p.how, p.log.String, standard)
 	}
 	return nil
 }

@@ -78,8 +78,13 @@ func startProcess(words []string) (*process, error) {
 	return p, nil
 }
 
-// kill ends the program and what it started, at once.
-func (p *process) kill() { killGroup(p.cmd) }
+func (p *process) pipes() *Pipes {
+	return &Pipes{
+		In: p.stdin, Out: p.stdout, Exited: p.exited,
+		State: func() error { return p.state },
+		Kill:  func() { killGroup(p.cmd) },
+	}
+}
 
 // how the program ended, in words.
 func (p *process) how() string {
