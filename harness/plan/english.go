@@ -37,13 +37,22 @@ func and(parts []string) string {
 	return strings.Join(parts, "")
 }
 
+// capital begins a sentence; names of peers and values stay as they are.
+func capital(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if slices.Contains([]string{"the", "each", "for", "no", "after", "what"}, word) {
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return s
+}
+
 func typeName(t string) string {
 	switch {
 	case t == "-":
 		return "a frame without a type"
 	case isNumber(t):
 		return "a frame of type " + t
-	case slices.Contains([]string{"A"}, t[:1]):
+	case strings.HasPrefix(t, "A"):
 		return "an " + t
 	}
 	return "a " + t

@@ -85,12 +85,22 @@ func unknown(kind, name string, known []string) string {
 	return msg
 }
 
-// suggest returns the known name that is nearest to a mistaken one, or "". Two edits catch a slip of the finger; a third
-// of the word's length keeps short words from being taken for one another.
+// suggest returns the known name that is nearest to a mistaken one, or "". Two edits catch a slip of the finger; names of
+// three letters bear one, shorter ones none but the case, or they would be taken for one another.
 func suggest(name string, known []string) string {
-	best, least := "", min(2, max(1, len(name)/3))+1
+	best, least := "", 3
+	switch {
+	case len(name) < 3:
+		least = 1
+	case len(name) == 3:
+		least = 2
+	}
 	for _, k := range known {
-		if d := edits(strings.ToLower(name), strings.ToLower(k)); d < least {
+		d := edits(strings.ToLower(name), strings.ToLower(k))
+		if len(name) >= 3 && strings.HasPrefix(k, name) { // seq for sequence
+			d = min(d, 1)
+		}
+		if d < least {
 			best, least = k, d
 		}
 	}

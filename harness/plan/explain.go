@@ -108,7 +108,7 @@ func (t *teller) line(l *Line, depth int, prefix string) {
 	}
 	if prefix == "" {
 		t.nth++
-		prefix = fmt.Sprintf("%d. ", t.nth)
+		prefix, text = fmt.Sprintf("%d. ", t.nth), capital(text)
 	} else {
 		prefix = strings.Repeat(" ", len(fmt.Sprintf("%d. ", t.nth))) + prefix
 	}
@@ -179,11 +179,11 @@ func tellLet(t *teller, l *Line) string {
 
 func tellOpen(t *teller, l *Line) string {
 	s := l.Stmt.(Open)
-	who, stream := s.From, "a stream "+s.Stream
+	opens, stream := s.From+" opens", "a stream "+s.Stream
 	if n := len(l.Names); n > 1 {
 		stream = fmt.Sprintf("the streams %s to %s", l.Names[0], l.Names[n-1])
 		if last := l.Sides[n-1].(Open); last.From != s.From {
-			who = fmt.Sprintf("%s to %s, one each,", s.From, last.From)
+			opens = fmt.Sprintf("%s to %s, one each, open", s.From, last.From)
 		}
 	}
 	proto, lazy := "", ""
@@ -193,7 +193,7 @@ func tellOpen(t *teller, l *Line) string {
 	if s.Lazy {
 		lazy = ", which is read only while something is wanted on it"
 	}
-	return fmt.Sprintf("%s opens %s to %s%s%s", who, stream, s.To, proto, lazy)
+	return fmt.Sprintf("%s %s to %s%s%s", opens, stream, s.To, proto, lazy)
 }
 
 func tellSend(t *teller, l *Line) string {
@@ -202,7 +202,7 @@ func tellSend(t *teller, l *Line) string {
 	if s.Times > 1 {
 		times = fmt.Sprintf(", %d times", s.Times)
 	}
-	return fmt.Sprintf("%s sends %s on %s%s", t.opener(s.Stream), t.frame(s.Frame), t.who(l, s.Stream), times)
+	return fmt.Sprintf("%s %s on %s%s", t.actor(l, s.Stream, "sends"), t.frame(s.Frame), t.who(l, s.Stream), times)
 }
 
 func tellRaw(t *teller, l *Line) string {
@@ -215,18 +215,21 @@ func tellRaw(t *teller, l *Line) string {
 	if s.Every > 0 {
 		every = fmt.Sprintf(", one byte every %s", short(s.Every))
 	}
-	return fmt.Sprintf("%s writes these bytes on %s: %s%s", t.opener(s.Stream), t.who(l, s.Stream), strings.Join(parts, ", then "), every)
+	return fmt.Sprintf("%s these bytes on %s: %s%s", t.actor(l, s.Stream, "writes"), t.who(l, s.Stream), strings.Join(parts, ", then "), every)
 }
 
 func tellFinish(t *teller, l *Line) string {
 	s := l.Stmt.(Finish)
-	how := map[string]string{"half": "ends its writing on", "close": "closes", "reset": "resets"}[s.How]
-	return fmt.Sprintf("%s %s %s", t.opener(s.Stream), how, t.who(l, s.Stream))
+	does, what := s.How+"s", ""
+	if s.How == "half" {
+		does, what = "ends", " its writing on"
+	}
+	return fmt.Sprintf("%s%s %s", t.actor(l, s.Stream, does), what, t.who(l, s.Stream))
 }
 
 func tellWant(t *teller, l *Line) string {
 	s := l.Stmt.(Want)
-	stream := t.who(l, s.Stream)
+	stream := t.who(l, "the stream "+s.Stream)
 	var text string
 	switch x := s.Expect; x.Kind {
 	case ExpectEOF:
@@ -277,6 +280,17 @@ func within(d time.Duration) string {
 		return ""
 	}
 	return ", within " + short(d)
+}
+
+// actor says who does something on a stream: "A sends", or of a range "P1 to P3 send".
+func (t *teller) actor(l *Line, stream, does string) string {
+	first := t.opener(stream)
+	if n := len(l.Names); n > 1 {
+		if last := t.opener(l.Names[n-1]); last != first {
+			return fmt.Sprintf("%s to %s %s", first, last, strings.TrimSuffix(does, "s"))
+		}
+	}
+	return first + " " + does
 }
 
 // opener is the peer that opened a stream.

@@ -67,7 +67,7 @@ func (p *parser) fixture(fx *Fixture, text string, first int) {
 	default:
 		fx.Value = c.expr(c.next("a value"))
 		if c.err == nil && c.more() {
-			c.fail(c.words[c.at].line, "%q stands after the value; a fixture is one value, or a frame in words", c.words[c.at].text)
+			c.fail(c.words[c.at].line, "%s stands after the value; a fixture is one value, or a frame in words", c.words[c.at].text)
 		}
 	}
 	if c.err != nil {

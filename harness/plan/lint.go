@@ -253,7 +253,7 @@ func (n *linter) want(l *Line) {
 	seen := map[string]bool{}
 	for _, a := range append([]*Line{l}, l.Alts...) {
 		w := a.Stmt.(Want)
-		n.streams[w.Stream].wanted = true
+		n.stream(a, w.Stream).wanted = true
 		text := strings.TrimPrefix(a.Text, a.Verb)
 		if seen[text] {
 			n.warn(a.Pos, a.Verb, "the same stands above already")
