@@ -167,7 +167,7 @@ func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why 
 // few echo it; a reset means that it was refused.
 func (st *clientStream) announced(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
 	defer st.discard()
-	in := kad.Input{Kind: kad.AddProviderRes, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query}
+	in := kad.Input{Kind: kad.AddProviderRes, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query, Key: r.key}
 	if err := st.s.CloseWrite(); err != nil {
 		return kad.Input{}, st.why(ctx, err)
 	}

@@ -69,7 +69,7 @@ func (n *Node) understand(r *request, body []byte) (kad.Input, kad.ErrorKind) {
 	if m.Type != r.messageType() {
 		return kad.Input{}, kad.ErrInvalid
 	}
-	in := kad.Input{Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query}
+	in := kad.Input{Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query, Key: r.key}
 	switch r.kind {
 	case kad.SendFindNode:
 		in.Kind = kad.FindNodeRes

@@ -153,7 +153,11 @@ func (n *Node) PutRecord(ctx context.Context, r Record, quorum kad.Quorum, to ..
 	if len(to) > 0 {
 		in.Kind = kad.OpPutRecordTo
 		for _, p := range to {
-			in.Closer = append(in.Closer, kad.PeerInfo{ID: []byte(p)})
+			info := kad.PeerInfo{ID: []byte(p)}
+			if n.host != nil {
+				info.Addrs = appendAddrs(nil, n.host.Peerstore().Addrs(p), n.servedAddr)
+			}
+			in.Closer = append(in.Closer, info)
 		}
 	}
 	q, err := n.start(ctx, in, nil)

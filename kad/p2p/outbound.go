@@ -127,7 +127,7 @@ func (o *outbound) perform(r *request) {
 		if why == kad.ErrDial {
 			o.step(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: []byte(r.peer)}})
 		}
-		o.step(kad.Input{Kind: kad.QueryError, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query, Err: why})
+		o.step(kad.Input{Kind: kad.QueryError, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query, Key: r.key, Err: why})
 		return
 	}
 	o.step(in)

@@ -1,6 +1,8 @@
 package p2p
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,7 +63,7 @@ func (n *Node) handOn(out *kad.Output, own kad.RequestID) {
 		switch c.Kind {
 		case kad.SendFindNode, kad.SendGetProviders, kad.SendAddProvider, kad.SendGetRecord, kad.SendPutRecord:
 			if why := n.outbound.send(c, time.Now()); why != kad.ErrNone {
-				n.stepLater(kad.Input{Kind: kad.QueryError, Peer: kad.PeerInfo{ID: c.Peer.ID}, Query: c.Query, Err: why})
+				n.stepLater(kad.Input{Kind: kad.QueryError, Peer: kad.PeerInfo{ID: c.Peer.ID}, Query: c.Query, Key: c.Key, Err: why})
 			}
 		case kad.Dial:
 			if !n.outbound.dial(c) {
@@ -100,7 +102,7 @@ func (n *Node) publish(ev *kad.Event) {
 // stepLater keeps an input that came up while another one was being handed on. There is at most one for each command
 // of a Step, and the loop takes them at once.
 func (n *Node) stepLater(in kad.Input) {
-	in.Peer.ID = append([]byte(nil), in.Peer.ID...)
+	in.Peer.ID, in.Key = bytes.Clone(in.Peer.ID), bytes.Clone(in.Key)
 	n.later = append(n.later, in)
 	n.wake()
 }
@@ -169,14 +171,24 @@ func (n *Node) serve(on bool) {
 	n.inbound.reset()
 }
 
-// cloneEvent copies what an event only borrows: its slices and its key. Ids, addresses and values behind them are
-// replaced by the core, never overwritten.
+// cloneEvent copies what an event only borrows from its Output.
 func cloneEvent(ev *kad.Event) kad.Event {
 	c := *ev
-	c.Key = append([]byte(nil), ev.Key...)
-	c.Peers = append([]kad.PeerInfo(nil), ev.Peers...)
-	c.Providers = append([]kad.PeerInfo(nil), ev.Providers...)
-	c.Candidates = append([]kad.PeerInfo(nil), ev.Candidates...)
-	c.Record.Key = append([]byte(nil), ev.Record.Key...)
+	c.Peer.ID = bytes.Clone(ev.Peer.ID)
+	c.Key = bytes.Clone(ev.Key)
+	c.Record.Key = bytes.Clone(ev.Record.Key)
+	c.Record.Value = bytes.Clone(ev.Record.Value)
+	c.Record.Publisher = bytes.Clone(ev.Record.Publisher)
+	c.Peers = clonePeers(ev.Peers)
+	c.Providers = clonePeers(ev.Providers)
+	c.Candidates = clonePeers(ev.Candidates)
+	return c
+}
+
+func clonePeers(ps []kad.PeerInfo) []kad.PeerInfo {
+	c := slices.Clone(ps)
+	for i := range c {
+		c[i].ID, c[i].Addrs = bytes.Clone(c[i].ID), bytes.Clone(c[i].Addrs)
+	}
 	return c
 }
