@@ -117,6 +117,9 @@ func (c *checkCmd) check(a *app, after func()) error {
 	s := result.Summary
 	s.Profile, s.Log, s.Exit = c.Profile, log.Path(), run.ExitCode(err)
 	for _, note := range result.Notes {
+		if err != nil && strings.Contains(err.Error(), note) {
+			continue // it ends the command, and stands in the results as a reason
+		}
 		log.Write(record.Entry{Type: record.TypeNote, Text: note})
 	}
 	if closed := log.Close(s); closed != nil {
@@ -223,7 +226,7 @@ func (f *filters) apply(cfg *run.Config) error {
 
 // repeatCommand is the command that runs one case again against a target as it was given, ready for a shell.
 func (c *checkCmd) repeatCommand(given, caseID string) string {
-	args := []string{"kadbench", "check", given}
+	args := []string{"check", given}
 	args = append(args, "--case", caseID, "--seed", fmt.Sprint(*c.Seed))
 	for _, p := range c.Plan {
 		args = append(args, "--plan", p)
@@ -239,7 +242,15 @@ func (c *checkCmd) repeatCommand(given, caseID string) string {
 	if c.Profile != "base" {
 		args = append(args, "--profile", c.Profile)
 	}
-	return shellquote.Join(args...)
+	return self() + " " + shellquote.Join(args...)
+}
+
+// self is how this command was called, so that a command which it prints can be copied and run.
+func self() string {
+	if strings.Contains(os.Args[0], "go-build") { // the temporary program of go run
+		return "go run ./cmd/kadbench"
+	}
+	return shellquote.Join(os.Args[0])
 }
 
 // saveInputs puts beside the log what is needed to repeat the run.

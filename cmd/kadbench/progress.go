@@ -15,13 +15,17 @@ import (
 )
 
 // progress tells on stderr how far a run is: on a terminal a bar for each target, with the names of failing cases
-// above them; elsewhere a line for each failing case and one when a target is half done and done, since a CI job that
-// prints nothing looks hung.
+// above them; elsewhere a line for each failing case and one for each quarter of a long run, since a CI job that prints
+// nothing looks hung.
 type progress struct {
-	w     io.Writer
+	err   io.Writer
+	w     io.Writer     // err, or above the bars
 	bars  *mpb.Progress // nil: plain lines
 	state map[string]*targetProgress
 }
+
+// longRun is from how many cases on quarters are told: fewer end within seconds.
+const longRun = 40
 
 type targetProgress struct {
 	bar           *mpb.Bar
@@ -30,7 +34,7 @@ type targetProgress struct {
 }
 
 func (a *app) progress(targets []target.Factory) *progress {
-	p := &progress{w: a.stderr, state: make(map[string]*targetProgress)}
+	p := &progress{err: a.stderr, w: a.stderr, state: make(map[string]*targetProgress)}
 	if _, yes := terminal(a.stderr); yes {
 		p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(64))
 		p.w = p.bars // writes above the bars
@@ -64,7 +68,7 @@ func (p *progress) event(e run.Event) {
 			t.bar.Increment()
 			return
 		}
-		if quarter := t.done * 4 / max(1, t.total); p.bars == nil && quarter > t.shown {
+		if quarter := t.done * 4 / max(1, t.total); p.bars == nil && quarter > t.shown && t.total >= longRun {
 			t.shown = quarter
 			fmt.Fprintf(p.w, "%s: %d of %d, %d failed\n", report.Clean(e.Target), t.done, t.total, t.failed)
 		}
@@ -98,4 +102,5 @@ func (p *progress) close() {
 		}
 	}
 	p.bars.Wait()
+	fmt.Fprintln(p.err) // the report follows
 }

@@ -89,7 +89,7 @@ func (s *serveCmd) tell(a *app, r ready) error {
 		fmt.Fprintf(a.stdout, "address   %s\n", addr)
 	}
 	if len(r.Addrs) > 0 {
-		fmt.Fprintf(a.stdout, "\nHold it to the specification from another shell:\n  kadbench check addr:%s\n", r.Addrs[0])
+		fmt.Fprintf(a.stdout, "\nHold it to the specification from another shell:\n  %s check addr:%s\n", self(), r.Addrs[0])
 	}
 	return nil
 }

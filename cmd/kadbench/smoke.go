@@ -28,12 +28,12 @@ func (s *smokeCmd) Run(a *app) error {
 		if s.JSON {
 			return
 		}
-		fmt.Fprint(a.stdout, `
+		fmt.Fprintf(a.stdout, `
 next:
-  kadbench check ref:                        the whole suite, against the reference implementation
-  kadbench check addr:/ip4/…/tcp/…/p2p/…     the same against your own node
-  kadbench doctor                            which other implementations this machine can check
-`)
+  %[1]s check ref:               the whole suite
+  %[1]s check addr:/ip4/…/p2p/…  the same against your own node
+  %[1]s doctor                   what else can be checked here
+`, self())
 	})
 }
 
