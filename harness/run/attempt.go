@@ -98,7 +98,7 @@ func (r *runner) attempt(ctx context.Context, p *plan.Plan, n *node, profiles pl
 		case <-watched:
 		}
 	}()
-	w, err := newWorld(p, n, r.config.Seed, attempt, r.config.Log)
+	w, err := newWorld(p, n, r.config, attempt)
 	if err != nil {
 		f.fault = err
 		return f

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/kadbench/kadbench/harness/check"
 	"github.com/kadbench/kadbench/harness/plan"
@@ -34,6 +35,9 @@ const (
 	DefaultJobs = 8
 	// MaxJobs keeps the sum of puppets (up to 100 a case, two descriptors each) below common limits of open files.
 	MaxJobs = 64
+	// DefaultPatience is 5,000 times what a FIND_NODE takes on loopback: room for a machine that is busy, and for a
+	// target that collects garbage.
+	DefaultPatience = 10 * time.Second
 	// MaxRepeat bounds --repeat.
 	MaxRepeat = 10_000
 )
@@ -60,6 +64,8 @@ type Config struct {
 
 	Known   []*check.Known // expected failures which the user names: expired or unmatched entries fail the run
 	Builtin []*check.Known // those of the project: an expired one is a note
+
+	Patience time.Duration // how long a living target may take for a FIND_NODE of the harness's own; 0: DefaultPatience
 
 	Log      *record.Writer // frames, streams and results go there; nil: nowhere
 	Command  func(target, caseID string) string
@@ -122,6 +128,9 @@ func (c *Config) Check() error {
 	if c.Repeat < 0 || c.Repeat > MaxRepeat {
 		return usage("repeat %d, expected 1 to %d", c.Repeat, MaxRepeat)
 	}
+	if c.Patience < 0 {
+		return usage("patience %s, expected a time above 0", c.Patience)
+	}
 	if c.Shard != (Shard{}) && (c.Shard.N < 1 || c.Shard.I < 1 || c.Shard.I > c.Shard.N) {
 		return usage("shard %d/%d, expected i/n with i from 1 to n", c.Shard.I, c.Shard.N)
 	}
@@ -134,6 +143,13 @@ func (c *Config) Check() error {
 		return fmt.Errorf("%w (%s) among %d", ErrNothing, c.filters(), len(c.Plans))
 	}
 	return nil
+}
+
+func (c *Config) patience() time.Duration {
+	if c.Patience == 0 {
+		return DefaultPatience
+	}
+	return c.Patience
 }
 
 // filters names what was asked for, for the message that nothing matched.

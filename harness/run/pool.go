@@ -42,12 +42,36 @@ type node struct {
 	hello    *target.Hello
 	remote   bool // only an address
 
+	mu      sync.Mutex
+	crowded map[string]bool // the cases that run on it now: whether another ran beside them
+
 	gone chan struct{} // closed when the run gave the node up, because it does not answer
 	once sync.Once
 }
 
 // giveUp ends all cases on a node that does not answer.
 func (n *node) giveUp() { n.once.Do(func() { close(n.gone) }) }
+
+// enter and leave keep count of who runs on the node; leave says whether anybody ran beside the case.
+func (n *node) enter(caseID string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.crowded == nil {
+		n.crowded = map[string]bool{}
+	}
+	for id := range n.crowded {
+		n.crowded[id] = true
+	}
+	n.crowded[caseID] = len(n.crowded) > 0
+}
+
+func (n *node) leave(caseID string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	crowded := n.crowded[caseID]
+	delete(n.crowded, caseID)
+	return crowded
+}
 
 func (n *node) lost() bool {
 	select {

@@ -61,7 +61,7 @@ func verdict(ctx context.Context, s *record.Summary, lost []error, stale bool) e
 	case stale:
 		return fmt.Errorf("%w: the known failures are stale", ErrFailed)
 	case s.Errors > 0:
-		return fmt.Errorf("%w: %d cases", ErrHarness, s.Errors)
+		return fmt.Errorf("%w: %d of %d cases ended in an error of the suite's own", ErrHarness, s.Errors, s.Total())
 	}
 	return nil
 }
@@ -281,14 +281,16 @@ func (r *runner) one(ctx context.Context, p *plan.Plan, last bool) {
 		r.keep(p, r.same(p, record.Errored, err.Error()), last)
 		return
 	}
+	n.enter(p.Header.ID)
 	f := r.on(ctx, p, n)
+	crowded := n.leave(p.Header.ID)
 	if own {
 		r.pool.stop(n)
 	}
 	if ctx.Err() != nil {
 		return
 	}
-	if f.ended != nil && !own && !n.remote {
+	if f.ended != nil && crowded && !n.remote {
 		r.mu.Lock()
 		r.solo = append(r.solo, soloCase{p, n, f})
 		r.mu.Unlock()
@@ -302,7 +304,7 @@ func (r *runner) on(ctx context.Context, p *plan.Plan, n *node) finding {
 	r.config.Log.Write(record.Entry{Type: record.TypeCase, Target: n.name, Case: p.Header.ID, Event: "begin"})
 	f := r.attempts(ctx, p, n)
 	if silent(f) && f.ended == nil && ctx.Err() == nil {
-		if err := healthy(ctx, n); err != nil && ctx.Err() == nil {
+		if err := healthy(ctx, n, r.config.patience()); err != nil && ctx.Err() == nil {
 			f.ended, f.log = errHung, n.target.Log()
 			for i, missed := range f.failed {
 				if missed != nil {

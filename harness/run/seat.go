@@ -144,7 +144,7 @@ func (s *script) unlisted(ctx context.Context, members []*member) ([]*member, er
 
 // listed says whether a FIND_NODE for a key beside a peer lists it.
 func (s *script) listed(ctx context.Context, p *target.Puppet, id peer.ID) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, plan.DefaultWait)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	var answer wire.Message
 	err := ask(ctx, p, s.node, s.node.protocol, besideKey(id), func(record.Entry) {}, &answer)
@@ -172,8 +172,8 @@ func besideKey(id peer.ID) []byte {
 }
 
 // healthy asks the node for any sign of life.
-func healthy(ctx context.Context, n *node) error {
-	ctx, cancel := context.WithTimeout(ctx, healthTime)
+func healthy(ctx context.Context, n *node, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p, err := target.NewPuppet(target.PuppetConfig{Kind: target.Client})
 	if err != nil {
@@ -189,6 +189,3 @@ func healthy(ctx context.Context, n *node) error {
 	}
 	return err
 }
-
-// healthTime is how long a living target may take for one FIND_NODE, on a machine that is busy.
-const healthTime = 10 * time.Second

@@ -101,7 +101,7 @@ func (s *script) want(ctx context.Context, all []*alternative) (int, outcome, er
 	}
 	var proof *proof
 	if silence >= 0 {
-		proof = s.prove(ctx, st, all[silence].want.Expect.For)
+		proof = s.prove(ctx, st, max(forSilence(all[silence].want.Expect.For), patience(all)))
 		defer proof.stop()
 	}
 	if err := s.first(ctx, st, began, all, proof); err != nil {
@@ -136,6 +136,23 @@ func (s *script) want(ctx context.Context, all []*alternative) (int, outcome, er
 		s.capture(all[taken].captures)
 	}
 	return taken, verdicts(all), nil
+}
+
+func forSilence(d time.Duration) time.Duration {
+	if d == 0 {
+		return DefaultSilence
+	}
+	return d
+}
+
+// patience is how long alternatives to silence may take by their own words: silence is not concluded before.
+func patience(all []*alternative) (longest time.Duration) {
+	for _, a := range all {
+		if stmt := a.line.Stmt.(plan.Want); stmt.Expect.Kind != plan.ExpectSilence {
+			longest = max(longest, stmt.Expect.Within)
+		}
+	}
+	return longest
 }
 
 // settled says whether every profile which accepts silence is content with another alternative already; then nobody
@@ -270,7 +287,10 @@ func (s *script) judge(ctx context.Context, st *stream, began time.Time, a *alte
 			return context.Cause(ctx)
 		}
 		if errors.Is(err, errSilent) {
-			a.miss = s.failure(a.line, "", fmt.Sprintf("nothing within %s", time.Since(began).Round(10*time.Millisecond)))
+			a.miss = s.failure(a.line, "", fmt.Sprintf("nothing within %s", x.Within))
+			if !s.until.IsZero() && began.Add(x.Within).After(s.until) {
+				a.miss.Got = "nothing until the end of the retry"
+			}
 			a.miss.silent = true
 		} else if err != nil {
 			return err
@@ -294,14 +314,12 @@ func (s *script) event(a *alternative, e target.Event) error {
 	x := a.want.Expect
 	if x.Kind != plan.ExpectFrame {
 		if !isEnd(x.Kind, e) {
-			a.miss = s.failure(a.line, "", s.describe(e))
-			a.miss.Bytes = check.Hex(e.Raw, check.Span{To: len(e.Raw)})
+			s.missed(a, e)
 		}
 		return nil
 	}
 	if e.Kind != target.Frame {
-		a.miss = s.failure(a.line, "", s.describe(e))
-		a.miss.Bytes = check.Hex(e.Raw, check.Span{To: len(e.Raw)})
+		s.missed(a, e)
 		return nil
 	}
 	m, err := check.NewMessage(e.Body)
@@ -315,8 +333,7 @@ func (s *script) event(a *alternative, e target.Event) error {
 		return fmt.Errorf("type %q", x.Type)
 	}
 	if m.Type != want {
-		a.miss = s.failure(a.line, "", check.Summary(m, s.names))
-		a.miss.Bytes = check.Hex(e.Body, check.Span{To: len(e.Body)})
+		s.missed(a, e)
 		return nil
 	}
 	captures, miss, err := check.Judge(m, x.Match, lineEnv{s.world, a.captures}, s.names)
@@ -332,6 +349,16 @@ func (s *script) event(a *alternative, e target.Event) error {
 	a.miss = s.failure(a.line, "", miss.Got)
 	a.miss.Diff, a.miss.Bytes, a.miss.Where = miss.Diff, check.Hex(e.Body, miss.Span), check.Where(miss.What, miss.Span)
 	return nil
+}
+
+// missed says that something else came altogether.
+func (s *script) missed(a *alternative, e target.Event) {
+	a.miss = s.failure(a.line, "", s.describe(e))
+	b := e.Raw
+	if e.Kind == target.Frame {
+		b = e.Body // as everywhere, offsets count in the message
+	}
+	a.miss.Bytes = check.Hex(b, check.Span{To: len(b)})
 }
 
 // where is the place at which the decoder stopped.
@@ -413,10 +440,7 @@ type proof struct {
 
 // prove asks FIND_NODE for a random key on a fresh stream of the same connection, and lets the least time of silence pass.
 func (s *script) prove(ctx context.Context, st *stream, least time.Duration) *proof {
-	if least == 0 {
-		least = DefaultSilence
-	}
-	p := &proof{limit: least + plan.DefaultWait}
+	p := &proof{limit: least + s.patience}
 	p.done, p.stop = context.WithCancel(context.Background())
 	go func() {
 		defer p.stop()
@@ -433,7 +457,7 @@ func (s *script) probe(ctx context.Context, m *member, proto string) error {
 	if m.puppet == nil || !m.puppet.Connected(s.node.id) {
 		return errors.New("the connection is gone")
 	}
-	ctx, cancel := context.WithTimeout(ctx, plan.DefaultWait)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	s.mu.Lock()
 	s.probes++
@@ -462,6 +486,9 @@ func ask(ctx context.Context, p *target.Puppet, n *node, proto string, key []byt
 		return err
 	}
 	e, err := st.Next(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("no answer to FIND_NODE in time")
+	}
 	if err != nil {
 		return fmt.Errorf("no answer to FIND_NODE: %w", err)
 	}
@@ -481,8 +508,7 @@ func ask(ctx context.Context, p *target.Puppet, n *node, proto string, key []byt
 // silent judges silence: no frame came, and the probe was answered.
 func (s *script) silent(ctx context.Context, st *stream, a *alternative, p *proof) error {
 	if e, came := st.came(); came {
-		a.miss = s.failure(a.line, "", s.describe(e))
-		a.miss.Bytes = check.Hex(e.Body, check.Span{To: len(e.Body)})
+		s.missed(a, e)
 		return nil
 	}
 	select {
@@ -499,8 +525,7 @@ func (s *script) silent(ctx context.Context, st *stream, a *alternative, p *proo
 		return nil
 	}
 	if e, came := st.came(); came {
-		a.miss = s.failure(a.line, "", s.describe(e))
-		a.miss.Bytes = check.Hex(e.Body, check.Span{To: len(e.Body)})
+		s.missed(a, e)
 	}
 	return nil
 }

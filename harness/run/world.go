@@ -27,8 +27,10 @@ type world struct {
 	node    *node
 	seed    uint64
 	attempt int
-	log     *record.Writer
-	began   time.Time
+
+	patience time.Duration // with the target, for questions of the harness's own
+	log      *record.Writer
+	began    time.Time
 
 	cast   map[string]*member // by name; the target is among them, without a puppet
 	names  check.Namer
@@ -56,9 +58,10 @@ type member struct {
 }
 
 // newWorld casts the peers of a plan; no puppet is made before a line needs it.
-func newWorld(p *plan.Plan, n *node, seed uint64, attempt int, log *record.Writer) (*world, error) {
+func newWorld(p *plan.Plan, n *node, c *Config, attempt int) (*world, error) {
+	seed, log := c.Seed, c.Log
 	w := &world{
-		plan: p, node: n, seed: seed, attempt: attempt, log: log, began: time.Now(),
+		plan: p, node: n, seed: seed, attempt: attempt, log: log, patience: c.patience(), began: time.Now(),
 		cast: map[string]*member{}, names: check.Namer{}, streams: map[string]*stream{},
 		captures: map[string]plan.Value{}, shown: map[string]string{},
 	}
