@@ -218,7 +218,7 @@ func (n *node) hello(_ context.Context, raw json.RawMessage) (any, error) {
 	return map[string]any{
 		"name": "go-libp2p", "version": version("github.com/libp2p/go-libp2p-kad-dht"), "language": "go",
 		"protocols": []string{literal}, "methods": methods,
-		"options": []string{"protocol", "k", "alpha", "beta", "listen", "transports.tcp", "transports.quic", "namespaces.v",
+		"options": []string{"protocol", "k", "alpha", "beta", "listen", "transports.tcp", "transports.quic", "namespaces.pk", "namespaces.ipns", "namespaces.v",
 			"filter.none", "filter.public", "background", "expiry.record", "expiry.provider", "expiry.address", "expiry.refresh",
 			"get_record.quorum", "get_providers.limit"},
 	}, err
