@@ -94,7 +94,11 @@ func (j *judge) matcher(m plan.Matcher) (Field, *diff, error) {
 			}
 		}
 		d, err := j.field(f, m, nil)
-		if d != nil && d.span == (Span{}) && d.what == "" {
+		switch {
+		case d == nil:
+		case d.what != "": // an element of the list
+			d.what += " of " + m.Path
+		case d.span == (Span{}):
 			d.span, d.what = f.Span, m.Path
 		}
 		return f, d, err
