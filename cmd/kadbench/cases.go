@@ -8,6 +8,7 @@ import (
 
 	"github.com/kadbench/kadbench/harness/check"
 	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/report"
 	"github.com/kadbench/kadbench/harness/run"
 )
 
@@ -73,7 +74,7 @@ func (c *casesCmd) Run(a *app) error {
 		}
 		fmt.Fprintf(a.stdout, "%-*s  %-6s  %s\n", widest, l.ID, l.Level, string(text))
 	}
-	fmt.Fprintf(a.stdout, "%d cases\n", len(lines))
+	fmt.Fprintln(a.stdout, report.Plural(len(lines), "case"))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/report"
 	"github.com/kadbench/kadbench/harness/run"
 )
 
@@ -130,7 +131,7 @@ func (c *planLintCmd) Run(a *app) error {
 		return err
 	}
 	if !c.JSON && len(all) == 0 {
-		fmt.Fprintf(a.stdout, "%d plans, nothing to complain of\n", len(c.Plans))
+		fmt.Fprintf(a.stdout, "%s, nothing to complain of\n", report.Plural(len(c.Plans), "plan"))
 	}
 	if len(all.Fatal()) > 0 {
 		return &exitError{1}

@@ -55,7 +55,7 @@ func (p *progress) event(e run.Event) {
 	case run.Planned:
 		t.total = e.Total / len(p.state) // it counts the cases of all targets
 		if p.bars == nil {
-			fmt.Fprintf(p.w, "%s: %d cases\n", report.Clean(e.Target), t.total)
+			fmt.Fprintf(p.w, "%s: %s\n", report.Clean(e.Target), report.Plural(t.total, "case"))
 			return
 		}
 		t.bar = p.bars.AddBar(int64(t.total),

@@ -90,8 +90,8 @@ func cutAt(s string, n int) int {
 	return len(s)
 }
 
-// plural is n with its noun.
-func plural(n int, noun string) string {
+// Plural is n with its noun.
+func Plural(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}

@@ -100,11 +100,11 @@ func writeReasons(w io.Writer, l *Log, o Options) {
 			return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a.target, b.target), cmp.Compare(a.why, b.why))
 		})
 		for _, r := range reasons[:min(maxReasons, len(reasons))] {
-			text := fmt.Sprintf("%s: %s (%s)", Clean(r.target), Clean(r.why), plural(count[r], "case"))
+			text := fmt.Sprintf("%s: %s (%s)", Clean(r.target), Clean(r.why), Plural(count[r], "case"))
 			o.row(w, string(v), text)
 		}
 		if rest := len(reasons) - maxReasons; rest > 0 {
-			fmt.Fprintf(w, "%-13sand %s more\n", "", plural(rest, "reason"))
+			fmt.Fprintf(w, "%-13sand %s more\n", "", Plural(rest, "reason"))
 		}
 		any = any || len(reasons) > 0
 	}

@@ -187,15 +187,12 @@ func (b block) writeLog(w io.Writer, log string, o Options) {
 	}
 }
 
-// others are the verdicts of all targets on this case, where the run had several.
+// others are the verdicts of the other targets on this case, where the run had several.
 func (b block) others(l *Log) string {
-	if len(l.Targets) < 2 {
-		return ""
-	}
 	var parts []string
 	for _, t := range l.Targets {
 		for _, r := range l.Results {
-			if r.Target == t.Name && r.Case == b.Case && r.Profile == b.Profile {
+			if r.Target == t.Name && t.Name != b.Target && r.Case == b.Case && r.Profile == b.Profile {
 				parts = append(parts, Clean(t.Name)+" "+string(r.Verdict))
 				break
 			}
