@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/target"
@@ -95,6 +97,51 @@ func (n *node) speaks(transport string) bool {
 		}
 	}
 	return false
+}
+
+// puppet makes a puppet that can reach the node: over a transport which it listens on, and from an address that it can
+// dial back. errUnsupported: the plan wants another.
+func (n *node) puppet(c target.PuppetConfig) (*target.Puppet, error) {
+	switch {
+	case c.Over == "" && !n.speaks("tcp"):
+		c.Over = "quic"
+	case c.Over != "" && !n.speaks(c.Over):
+		return nil, fmt.Errorf("%w: the target does not listen on %s", errUnsupported, c.Over)
+	}
+	here, err := n.here()
+	if err != nil {
+		return nil, err
+	}
+	if here != "" && c.IP != "" {
+		return nil, fmt.Errorf("%w: the target is not on this machine, a peer at %s cannot reach it", errUnsupported, c.IP)
+	}
+	if c.IP == "" {
+		c.IP = here
+	}
+	return target.NewPuppet(c)
+}
+
+// here is this machine's address towards a node that is not on it; empty for loopback.
+func (n *node) here() (string, error) {
+	for _, a := range n.addrs {
+		if manet.IsIPLoopback(a) {
+			return "", nil
+		}
+	}
+	for _, a := range n.addrs {
+		to, err := manet.ToNetAddr(a)
+		if err != nil {
+			continue
+		}
+		c, err := net.Dial("udp", to.String()) // sends nothing: it only asks for the route
+		if err != nil {
+			continue
+		}
+		defer c.Close()
+		host, _, err := net.SplitHostPort(c.LocalAddr().String())
+		return host, err
+	}
+	return "", fmt.Errorf("no route to any of %s", n.addrs)
 }
 
 // died says whether the target ended by itself.

@@ -238,9 +238,6 @@ func (s *script) openStream(ctx context.Context, o plan.Open) error {
 	if proto == "" {
 		proto = s.node.protocol
 	}
-	if over := m.decl.Param("over"); over != "" && !s.node.speaks(over) {
-		return fmt.Errorf("%w: the target does not listen on %s", errUnsupported, over)
-	}
 	st := s.open(ctx, o.Stream, m, proto, o.Lazy)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

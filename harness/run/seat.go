@@ -175,7 +175,7 @@ func besideKey(id peer.ID) []byte {
 func healthy(ctx context.Context, n *node, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p, err := target.NewPuppet(target.PuppetConfig{Kind: target.Client})
+	p, err := n.puppet(target.PuppetConfig{Kind: target.Client})
 	if err != nil {
 		return nil // our own trouble says nothing about the target
 	}

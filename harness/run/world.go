@@ -192,7 +192,7 @@ func (w *world) makeOne(m *member) error {
 	if err != nil {
 		return err
 	}
-	if m.puppet, err = target.NewPuppet(config); err != nil {
+	if m.puppet, err = w.node.puppet(config); err != nil {
 		return fmt.Errorf("peer %s: %w", m.Name, err)
 	}
 	return nil
@@ -242,6 +242,7 @@ func (w *world) config(m *member) (target.PuppetConfig, error) {
 		if err != nil {
 			return c, fmt.Errorf("%s: claims: %w", d.Pos, err)
 		}
+		c.Claims = []ma.Multiaddr{} // claims=[] tells none at all
 		for _, item := range v.List {
 			b, err := item.AsBytes()
 			if err != nil {
@@ -263,7 +264,7 @@ func (w *world) own() (*member, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.prober == nil {
-		puppet, err := target.NewPuppet(target.PuppetConfig{Kind: target.Client})
+		puppet, err := w.node.puppet(target.PuppetConfig{Kind: target.Client})
 		if err != nil {
 			return nil, err
 		}
