@@ -86,9 +86,11 @@ func (a *app) fail(err error) int {
 	if errors.As(err, &told) {
 		return told.code
 	}
-	if code != 130 {
-		fmt.Fprintf(a.stderr, "kadbench: %s\n", strings.TrimPrefix(err.Error(), run.ErrUsage.Error()+": "))
+	what := strings.TrimPrefix(err.Error(), run.ErrUsage.Error()+": ")
+	if code == 130 {
+		what = "interrupted"
 	}
+	fmt.Fprintf(a.stderr, "kadbench: %s\n", what)
 	return code
 }
 

@@ -114,3 +114,10 @@ func TestServe(t *testing.T) {
 		})
 	}
 }
+
+func TestDoctorSaysHowToBuildAnAdapter(t *testing.T) {
+	f := adapter("x-libp2p", "bin/no-such-adapter", "make x")
+	assert.False(t, f.OK)
+	assert.Equal(t, "not built", f.Found)
+	assert.Equal(t, "build it, in the repository: make x", f.Needed)
+}

@@ -38,8 +38,11 @@ func Text(w io.Writer, l *Log, o Options) error {
 	for _, n := range l.Notes {
 		fmt.Fprintf(bw, "note: %s\n", Clean(n))
 	}
-	if l.Summary == nil {
+	switch {
+	case l.Summary == nil:
 		fmt.Fprintln(bw, "note: the run did not end; what follows counts the verdicts until then")
+	case l.Summary.Exit == 130:
+		fmt.Fprintln(bw, "note: the run was interrupted; what follows counts the verdicts until then")
 	}
 	fmt.Fprintln(bw, LastLine(l.Count("", o.Profile)))
 	return bw.Flush()
@@ -146,8 +149,10 @@ func (b block) write(w io.Writer, l *Log, o Options) {
 		fmt.Fprintf(w, "  %s%s%s%s\n", o.paint(dim, "got     "), got, strings.Repeat(" ", min(gap, 6)), o.paint(color, diff))
 	} else {
 		row("got", got)
-		if diff != "" {
-			row("", diff)
+		for _, line := range wrap(diff, o.Width-10) {
+			if line != "" {
+				fmt.Fprintf(w, "%10s%s\n", "", o.paint(color, line))
+			}
 		}
 	}
 	if f.Bytes != "" {
