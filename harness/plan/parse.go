@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/tools/txtar"
 )
@@ -83,7 +85,12 @@ func (p *parser) parse(src []byte) (*Plan, error) {
 		p.fail(1, "", "the file has %d bytes, %d at most: make large values with rand() or repeat()", len(src), maxFile)
 		return nil, p.errs.err()
 	}
-	ar := txtar.Parse(bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")))
+	src = unixLines(src)
+	if at := foreign(src); at >= 0 {
+		p.fail(1+bytes.Count(src[:at], []byte("\n")), "", "byte %#02x: a plan is UTF-8 text without control characters; write such bytes as \"\\x%02x\" or hex:%02x", src[at], src[at], src[at])
+		return nil, p.errs.err()
+	}
+	ar := txtar.Parse(src)
 	s := &scanner{file: p.file, errs: &p.errs, verb: beginsLine}
 	rows := s.scan(string(ar.Comment), 1)
 	if len(rows) > maxRows {
@@ -101,6 +108,21 @@ func (p *parser) parse(src []byte) (*Plan, error) {
 		return nil, err
 	}
 	return p.plan, nil
+}
+
+// unixLines takes the carriage returns off the ends of lines.
+func unixLines(src []byte) []byte { return bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")) }
+
+// foreign finds the first byte that no plan holds, or -1.
+func foreign(src []byte) int {
+	for i := 0; i < len(src); {
+		r, n := utf8.DecodeRune(src[i:])
+		if r == utf8.RuneError && n == 1 || unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return i
+		}
+		i += n
+	}
+	return -1
 }
 
 // prose is the text of the comments before the first word.

@@ -24,7 +24,7 @@ func Format(file string, src []byte) ([]byte, error) {
 		return nil, err
 	}
 	var b printer
-	ar := txtar.Parse(bytes.ReplaceAll(p.Source, []byte("\r\n"), []byte("\n")))
+	ar := txtar.Parse(unixLines(src))
 	var errs Errors
 	s := &scanner{file: file, errs: &errs, verb: beginsLine}
 	b.script(s.scan(string(ar.Comment), 1))
@@ -123,7 +123,7 @@ func (b *printer) line(head string, column int, words []word) {
 func (b *printer) word(text string, column int) string {
 	parts := strings.Split(tidy(text), "\n")
 	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
+		parts[i] = strings.Trim(parts[i], " \t")
 	}
 	return strings.Join(parts, "\n"+strings.Repeat(" ", column))
 }

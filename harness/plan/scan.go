@@ -119,6 +119,7 @@ func (s *scanner) split(r *row, body string, pos Pos, open []byte) []byte {
 		}
 		if joined {
 			r.words[len(r.words)-1].text += "\n" + body[start:end]
+			brk = false
 		} else {
 			r.words = append(r.words, word{text: body[start:end], line: pos.Line, brk: brk})
 			brk = false
