@@ -54,7 +54,8 @@ func asking(t *testing.T, cfg p2p.Config, servers ...host.Host) *p2p.Node {
 	for _, h := range servers {
 		require.NoError(t, n.Connect(context20(t), *host.InfoFromHost(h)))
 	}
-	require.Len(t, n.Table(), len(servers))
+	// identify may have answered before it knew of the handler; a push follows.
+	require.Eventually(t, func() bool { return len(n.Table()) == len(servers) }, bound, tick)
 	return n
 }
 

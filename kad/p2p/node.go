@@ -135,12 +135,12 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.timer = time.NewTimer(time.Hour)
 	n.timer.Stop()
+	n.applyMode() // first, so that identify tells of the protocol from the beginning
 	if err := n.watchHost(); err != nil {
 		n.Close()
 		return fmt.Errorf("host: %w", err)
 	}
 	n.work.Go(n.loop)
-	n.applyMode()
 	for _, a := range n.cfg.Bootstrap {
 		info, err := peer.AddrInfoFromString(a)
 		if err != nil || info.ID == n.id {

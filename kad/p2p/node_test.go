@@ -64,7 +64,7 @@ func swarm(t *testing.T, count int, cfg p2p.Config) (servers []*p2p.Node, client
 	cfg.Kad.Mode = kad.ModeClient
 	client = start(t, cfg)
 	require.NoError(t, client.Connect(ctx, info(servers[0])))
-	require.Equal(t, []peer.ID{servers[0].ID()}, client.Table())
+	require.Eventually(t, func() bool { return len(client.Table()) == 1 }, bound, tick)
 	return servers, client
 }
 

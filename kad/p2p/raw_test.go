@@ -267,6 +267,7 @@ func TestAdmission(t *testing.T) {
 	assert.Empty(t, n.Table())
 
 	server := connect(t, bare(t), n)
+	require.NoError(t, n.Connect(context20(t), *host.InfoFromHost(server))) // waits for identify
 	server.SetStreamHandler(p2p.DefaultProtocol, func(s network.Stream) { _ = s.Reset() })
 	require.Eventually(t, func() bool { return len(n.Table()) == 1 }, bound, tick)
 	m := open(t, h, n.ID()).send(wire.Message{Type: wire.FindNode, Key: []byte("k")}).want(wire.FindNode)
