@@ -99,13 +99,11 @@ func (r *runner) attempt(ctx context.Context, p *plan.Plan, n *node, profiles pl
 		}
 	}()
 	w, err := newWorld(p, n, r.config, attempt)
-	if err != nil {
-		f.fault = err
-		return f
-	}
 	defer w.close()
-	s := &script{world: w, judged: profiles}
-	f.outcome, err = s.lines(ctx, p.Script, outcome{})
+	if err == nil {
+		s := &script{world: w, judged: profiles}
+		f.outcome, err = s.lines(ctx, p.Script, outcome{})
+	}
 	f.shown = w.shown
 	if n.died() || errors.Is(err, target.ErrDied) {
 		err = errDied // whatever the line noticed of it

@@ -79,9 +79,9 @@ type Shard struct{ I, N int }
 type EventKind uint8
 
 const (
-	Planned  EventKind = iota // Total is known for this target
+	Planned  EventKind = iota // Total is known: cases, times three for a target that is asked in each profile
 	Started                   // a case begins
-	Finished                  // a case has its results
+	Finished                  // a case has its results, or those of one profile
 )
 
 // Event is progress.
@@ -90,7 +90,7 @@ type Event struct {
 	Target      string
 	Case        string
 	Results     []record.Result // of a finished case, one for each profile
-	Done, Total int             // cases, over all targets
+	Done, Total int             // Finished events of this target: so far, and in all
 }
 
 // Report is what a run found.
@@ -140,7 +140,7 @@ func (c *Config) Check() error {
 		}
 	}
 	if len(Select(c)) == 0 {
-		return fmt.Errorf("%w (%s) among %d", ErrNothing, c.filters(), len(c.Plans))
+		return fmt.Errorf("%w (%s) among %d; kadbench cases lists them", ErrNothing, c.filters(), len(c.Plans))
 	}
 	return nil
 }

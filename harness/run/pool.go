@@ -7,16 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/target"
@@ -33,126 +27,6 @@ const (
 
 // errUnsupported: the target cannot do what the case asks for; its text says what.
 var errUnsupported = errors.New("unsupported")
-
-// node is a running node of a target.
-type node struct {
-	name     string // of the target
-	id       peer.ID
-	addrs    []ma.Multiaddr
-	protocol string
-	target   target.Target
-	hello    *target.Hello
-	remote   bool // only an address
-
-	mu      sync.Mutex
-	crowded map[string]bool // the cases that run on it now: whether another ran beside them
-
-	gone chan struct{} // closed when the run gave the node up, because it does not answer
-	once sync.Once
-}
-
-// giveUp ends all cases on a node that does not answer.
-func (n *node) giveUp() { n.once.Do(func() { close(n.gone) }) }
-
-// enter and leave keep count of who runs on the node; leave says whether anybody ran beside the case.
-func (n *node) enter(caseID string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.crowded == nil {
-		n.crowded = map[string]bool{}
-	}
-	for id := range n.crowded {
-		n.crowded[id] = true
-	}
-	n.crowded[caseID] = len(n.crowded) > 0
-}
-
-func (n *node) leave(caseID string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	crowded := n.crowded[caseID]
-	delete(n.crowded, caseID)
-	return crowded
-}
-
-func (n *node) lost() bool {
-	select {
-	case <-n.gone:
-		return true
-	default:
-		return n.died()
-	}
-}
-
-func (n *node) info() peer.AddrInfo { return peer.AddrInfo{ID: n.id, Addrs: n.addrs} }
-
-// offers says whether the target's hello names a method.
-func (n *node) offers(method string) bool { return slices.Contains(n.hello.Methods, method) }
-
-// speaks says whether the node listens with a transport: tcp or quic.
-func (n *node) speaks(transport string) bool {
-	for _, a := range n.addrs {
-		if strings.Contains(a.String(), "/"+map[string]string{"tcp": "tcp", "quic": "quic-v1"}[transport]) {
-			return true
-		}
-	}
-	return false
-}
-
-// puppet makes a puppet that can reach the node: over a transport which it listens on, and from an address that it can
-// dial back. errUnsupported: the plan wants another.
-func (n *node) puppet(c target.PuppetConfig) (*target.Puppet, error) {
-	switch {
-	case c.Over == "" && !n.speaks("tcp"):
-		c.Over = "quic"
-	case c.Over != "" && !n.speaks(c.Over):
-		return nil, fmt.Errorf("%w: the target does not listen on %s", errUnsupported, c.Over)
-	}
-	here, err := n.here()
-	if err != nil {
-		return nil, err
-	}
-	if here != "" && c.IP != "" {
-		return nil, fmt.Errorf("%w: the target is not on this machine, a peer at %s cannot reach it", errUnsupported, c.IP)
-	}
-	if c.IP == "" {
-		c.IP = here
-	}
-	return target.NewPuppet(c)
-}
-
-// here is this machine's address towards a node that is not on it; empty for loopback.
-func (n *node) here() (string, error) {
-	for _, a := range n.addrs {
-		if manet.IsIPLoopback(a) {
-			return "", nil
-		}
-	}
-	for _, a := range n.addrs {
-		to, err := manet.ToNetAddr(a)
-		if err != nil {
-			continue
-		}
-		c, err := net.Dial("udp", to.String()) // sends nothing: it only asks for the route
-		if err != nil {
-			continue
-		}
-		defer c.Close()
-		host, _, err := net.SplitHostPort(c.LocalAddr().String())
-		return host, err
-	}
-	return "", fmt.Errorf("no route to any of %s", n.addrs)
-}
-
-// died says whether the target ended by itself.
-func (n *node) died() bool {
-	select {
-	case <-n.target.Died():
-		return true
-	default:
-		return false
-	}
-}
 
 // pool keeps the processes of one target. A node of its own costs a start and a stop; the process stays for the next.
 type pool struct {
@@ -182,7 +56,7 @@ func (p *pool) meet(ctx context.Context) error {
 	if p.hello, err = t.Hello(ctx); err != nil {
 		log := t.Log()
 		t.Close()
-		return fmt.Errorf("%w %s: hello: %w%s", ErrTarget, p.factory.Name(), err, logTail(log))
+		return p.lose(fmt.Errorf("hello: %w%s", err, logTail(log)))
 	}
 	p.put(t)
 	return nil
@@ -205,7 +79,7 @@ func (p *pool) process(ctx context.Context) (target.Target, error) {
 	p.mu.Unlock()
 	t, err := p.factory.New(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w %s: %w", ErrTarget, p.factory.Name(), err)
+		return nil, p.lose(err)
 	}
 	return t, nil
 }
@@ -238,6 +112,25 @@ func (p *pool) start(ctx context.Context, d *plan.PeerDecl) (*node, error) {
 	}
 }
 
+// lostTarget is an ErrTarget whose text says once which target it is.
+type lostTarget struct {
+	given string
+	err   error
+}
+
+func (e *lostTarget) Error() string {
+	text := e.err.Error()
+	if i := strings.Index(text, ": target "); i >= 0 && strings.HasPrefix(text, "target ") {
+		text = text[i+2:] // the target's error names the target too
+	}
+	return "target " + e.given + ": " + strings.TrimPrefix(text, "target ")
+}
+
+func (e *lostTarget) Is(other error) bool { return other == ErrTarget }
+func (e *lostTarget) Unwrap() error       { return e.err }
+
+func (p *pool) lose(err error) error { return &lostTarget{p.factory.String(), err} }
+
 // given is why the target was given up, or nil.
 func (p *pool) given() error {
 	p.mu.Lock()
@@ -264,7 +157,7 @@ func (p *pool) count(err error) {
 	}
 	p.crashes++
 	if p.crashes >= maxCrashes && p.lost == nil {
-		p.lost = fmt.Errorf("%w %s: did not start %d times in a row: %w", ErrTarget, p.factory.Name(), maxCrashes, err)
+		p.lost = p.lose(fmt.Errorf("did not start, %d times in a row: %w", maxCrashes, err))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/kadbench/kadbench/harness/record"
 	"github.com/kadbench/kadbench/harness/target"
@@ -23,6 +24,7 @@ type stream struct {
 	ahead []target.Event // came, and no line has taken it
 	end   *target.Event  // the end, once it came: it stays
 	log   func(record.Entry)
+	since func(time.Time) int64 // the log's time
 }
 
 // errSilent: no event came in time.
@@ -113,18 +115,14 @@ func (s *stream) finish() {
 	s.raw.Reset()
 }
 
-// note logs what came.
+// note logs what came, at the time when it came: a line may take it later.
 func (s *stream) note(e target.Event) {
-	switch e.Kind {
-	case target.Frame, target.Unreadable:
-		entry := record.Entry{Type: record.TypeFrame, Dir: record.Received, Bytes: e.Raw}
-		if e.Kind == target.Unreadable {
-			entry.Text = fmt.Sprint(e.Err)
-		}
-		s.log(entry)
-	case target.Reset:
-		s.log(record.Entry{Type: record.TypeStream, Event: "reset", Bytes: e.Raw, Text: fmt.Sprint(e.Err)})
-	default:
-		s.log(record.Entry{Type: record.TypeStream, Event: e.Kind.String()})
+	entry := record.Entry{Type: record.TypeStream, At: s.since(e.At), Event: e.Kind.String(), Bytes: e.Raw}
+	if e.Kind == target.Frame || e.Kind == target.Unreadable {
+		entry.Type, entry.Event, entry.Dir = record.TypeFrame, "", record.Received
 	}
+	if e.Err != nil {
+		entry.Text = e.Err.Error()
+	}
+	s.log(entry)
 }

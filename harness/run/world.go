@@ -57,7 +57,8 @@ type member struct {
 	fault  error
 }
 
-// newWorld casts the peers of a plan; no puppet is made before a line needs it.
+// newWorld casts the peers of a plan; only serving puppets are made before a line needs them. The world is there whatever
+// the error, to be closed.
 func newWorld(p *plan.Plan, n *node, c *Config, attempt int) (*world, error) {
 	seed, log := c.Seed, c.Log
 	w := &world{
@@ -82,11 +83,11 @@ func newWorld(p *plan.Plan, n *node, c *Config, attempt int) (*world, error) {
 			}
 			wish, err := w.wish(d)
 			if err != nil {
-				return nil, err
+				return w, err
 			}
 			ids, err := cast.Choose(d.Group, wish)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", d.Pos, err)
+				return w, fmt.Errorf("%s: %w", d.Pos, err)
 			}
 			for _, id := range ids {
 				w.join(&member{decl: w.declaration(id.Name), Identity: id})
@@ -276,10 +277,10 @@ func (w *world) own() (*member, error) {
 
 // open opens a stream of a member to the target.
 func (w *world) open(ctx context.Context, name string, m *member, proto string, lazy bool) *stream {
-	s := &stream{name: name, from: m, proto: proto}
+	s := &stream{name: name, from: m, proto: proto, since: w.log.Since}
 	s.log = func(e record.Entry) {
-		e.Case, e.Target, e.Attempt, e.Stream, e.Peer = w.plan.Header.ID, w.node.name, w.attempt, name, m.Name
-		w.log.Write(e)
+		e.Stream, e.Peer = name, m.Name
+		w.record(e)
 	}
 	if err := m.puppet.Connect(ctx, w.node.info()); err != nil {
 		s.fault = err
@@ -299,6 +300,12 @@ func (w *world) open(ctx context.Context, name string, m *member, proto string, 
 	}
 	s.log(event)
 	return s
+}
+
+// record writes an entry of this case.
+func (w *world) record(e record.Entry) {
+	e.Case, e.Target, e.Attempt = w.plan.Header.ID, w.node.name, w.attempt
+	w.log.Write(e)
 }
 
 // stream finds a stream by name.

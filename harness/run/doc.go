@@ -1,0 +1,41 @@
+// Package run executes plans against targets and judges what comes back.
+//
+// A Config says what to check; Check does it:
+//
+//	f, err := target.Parse("go=cmd:bin/go-libp2p")
+//	p, err := plan.Parse("plans/conformance/ping/answered.plan", source)
+//	report, err := run.Check(ctx, run.Config{Targets: []target.Factory{f}, Plans: []*plan.Plan{p}, Seed: 7})
+//	for _, r := range report.Results {
+//		fmt.Println(r.Verdict, r.Case, r.Profile, r.Why)
+//	}
+//	os.Exit(run.ExitCode(err))
+//
+// # The way of a case
+//
+//	Check     one target after the other; the report, the exit code                     run.go
+//	runner    its cases: who runs when, on which node, once more alone after a crash     runner.go
+//	pool      processes of the target and their nodes, started and stopped               pool.go, node.go
+//	attempt   one case from its first line to its verdict in each profile                attempt.go
+//	world     who takes part: puppets cast from the ground pool, streams, captures       world.go, cast.go, env.go
+//	script    the lines in order; blocks, ranges, retry, each                            script.go, verbs.go, seat.go
+//	want      what came on a stream against all that is accepted                         want.go, event.go, silence.go
+//
+// A script runs once and yields a verdict in each profile. At each want, every accepted alternative is held against the
+// same events; a profile in which none matches has failed there, and the script goes on for the others, along the block
+// of the first alternative that matched. When all profiles have failed, it ends.
+//
+// # Isolation
+//
+// Cases share one node of the target, eight side by side, since most of a case is waiting. A case that gives the target
+// parameters or fills its table gets a node of its own: a start and a stop on a process that is kept for the next. All
+// nodes of a run have the same identity, drawn from the seed, so that a seed brings back every place in the keyspace.
+//
+// A target whose process ends fails the case, and a new one is started. When several cases ran on it, each of them runs
+// again alone: whoever brings it down once more has failed; when nobody does, all of them have. After a line that waited
+// in vain the target is asked for a sign of life, and one that gives none counts as ended.
+//
+// # Errors
+//
+// What the suite itself gets wrong (no identity left, a plan that names an unopened stream) is the verdict error, never
+// fail: a failure says something about the target, and nothing else.
+package run

@@ -1,0 +1,135 @@
+package run
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/kadbench/kadbench/harness/target"
+)
+
+// node is a running node of a target.
+type node struct {
+	name     string // of the target
+	id       peer.ID
+	addrs    []ma.Multiaddr
+	protocol string
+	target   target.Target
+	hello    *target.Hello
+	remote   bool // only an address
+
+	mu      sync.Mutex
+	crowded map[string]bool // the cases that run on it now: whether another ran beside them
+
+	gone chan struct{} // closed when the run gave the node up, because it does not answer
+	once sync.Once
+}
+
+// giveUp ends all cases on a node that does not answer.
+func (n *node) giveUp() { n.once.Do(func() { close(n.gone) }) }
+
+// enter and leave keep count of who runs on the node; leave says whether anybody ran beside the case.
+func (n *node) enter(caseID string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.crowded == nil {
+		n.crowded = map[string]bool{}
+	}
+	for id := range n.crowded {
+		n.crowded[id] = true
+	}
+	n.crowded[caseID] = len(n.crowded) > 0
+}
+
+func (n *node) leave(caseID string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	crowded := n.crowded[caseID]
+	delete(n.crowded, caseID)
+	return crowded
+}
+
+func (n *node) lost() bool {
+	select {
+	case <-n.gone:
+		return true
+	default:
+		return n.died()
+	}
+}
+
+func (n *node) info() peer.AddrInfo { return peer.AddrInfo{ID: n.id, Addrs: n.addrs} }
+
+// offers says whether the target's hello names a method.
+func (n *node) offers(method string) bool { return slices.Contains(n.hello.Methods, method) }
+
+// speaks says whether the node listens with a transport: tcp or quic.
+func (n *node) speaks(transport string) bool {
+	for _, a := range n.addrs {
+		if strings.Contains(a.String(), "/"+map[string]string{"tcp": "tcp", "quic": "quic-v1"}[transport]) {
+			return true
+		}
+	}
+	return false
+}
+
+// puppet makes a puppet that can reach the node: over a transport which it listens on, and from an address that it can
+// dial back. errUnsupported: the plan wants another.
+func (n *node) puppet(c target.PuppetConfig) (*target.Puppet, error) {
+	switch {
+	case c.Over == "" && !n.speaks("tcp"):
+		c.Over = "quic"
+	case c.Over != "" && !n.speaks(c.Over):
+		return nil, fmt.Errorf("%w: the target does not listen on %s", errUnsupported, c.Over)
+	}
+	here, err := n.here()
+	if err != nil {
+		return nil, err
+	}
+	if here != "" && c.IP != "" {
+		return nil, fmt.Errorf("%w: the target is not on this machine, a peer at %s cannot reach it", errUnsupported, c.IP)
+	}
+	if c.IP == "" {
+		c.IP = here
+	}
+	return target.NewPuppet(c)
+}
+
+// here is this machine's address towards a node that is not on it; empty for loopback.
+func (n *node) here() (string, error) {
+	for _, a := range n.addrs {
+		if manet.IsIPLoopback(a) {
+			return "", nil
+		}
+	}
+	for _, a := range n.addrs {
+		to, err := manet.ToNetAddr(a)
+		if err != nil {
+			continue
+		}
+		c, err := net.Dial("udp", to.String()) // sends nothing: it only asks for the route
+		if err != nil {
+			continue
+		}
+		defer c.Close()
+		host, _, err := net.SplitHostPort(c.LocalAddr().String())
+		return host, err
+	}
+	return "", fmt.Errorf("no route to any of %s", n.addrs)
+}
+
+// died says whether the target ended by itself.
+func (n *node) died() bool {
+	select {
+	case <-n.target.Died():
+		return true
+	default:
+		return false
+	}
+}
