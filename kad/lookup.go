@@ -103,8 +103,7 @@ func (l *Lookup) insert(c candidate) int {
 	if known || i >= limit {
 		return -1
 	}
-	if len(l.peers) == limit {
-		l.forget(l.peers[limit-1].peer)
+	if len(l.peers) == limit { // who is being asked keeps its place among those, if not here
 		l.peers = l.peers[:limit-1]
 	}
 	l.peers = slices.Insert(l.peers, i, c)
@@ -199,10 +198,11 @@ func (l *Lookup) Deadline() Time {
 
 // Reply takes a peer's answer: the peers that it says are nearer. It is false for an answer that was not awaited.
 func (l *Lookup) Reply(p Peer, closer []Peer) bool {
-	if !l.awaits(p) {
+	awaited := l.awaits(p)
+	l.forget(p)
+	if !awaited {
 		return false
 	}
-	l.forget(p)
 	c := l.candidate(p)
 	c.state = succeeded
 	hops := c.hops
@@ -225,12 +225,12 @@ func (l *Lookup) Reply(p Peer, closer []Peer) bool {
 
 // Fail takes a peer's failure. It is false for one that was not being asked. A failure cannot undo an answer.
 func (l *Lookup) Fail(p Peer) bool {
-	if !l.awaits(p) {
-		return false
-	}
+	awaited := l.awaits(p)
 	l.forget(p)
-	l.candidate(p).state = failed
-	return true
+	if awaited {
+		l.candidate(p).state = failed
+	}
+	return awaited
 }
 
 // Finish ends the lookup with what it has.

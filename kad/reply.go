@@ -10,9 +10,8 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 		return
 	}
 	if in.Kind == QueryError || in.Kind == PutRecordRes && !q.echoes(in) {
-		if q.fail(p) {
-			k.advance(now, q, out)
-		}
+		q.fail(p)
+		k.advance(now, q, out)
 		return
 	}
 	if q.phase == storing {
@@ -20,6 +19,7 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 			return
 		}
 	} else if !k.closer(q, p, in, out) {
+		k.advance(now, q, out) // it may have made room
 		return
 	}
 	q.stats.Successes++
@@ -67,7 +67,7 @@ func (q *query) echoes(in *Input) bool {
 // closer gives the lookup the peers that an answer names, without ourselves, and notes their addresses.
 func (k *Kademlia) closer(q *query, p Peer, in *Input, out *Output) bool {
 	if !q.lookup.awaits(p) {
-		return false // nor do we remember the peers that it names
+		return q.lookup.Reply(p, nil) // nor do we remember the peers that it names
 	}
 	named := in.Closer[:min(len(in.Closer), maxCloser*k.cfg.K)]
 	out.handles = out.handles[:0]
