@@ -42,8 +42,6 @@ type Plan struct {
 	Script   []*Line
 	Fixtures map[string]*Fixture
 	Source   []byte
-
-	bound map[string]int // the value of the header's each, in what Bound returned
 }
 
 // Header is what stands before the script.
@@ -59,6 +57,8 @@ type Header struct {
 	Alone     bool
 	Repeat    int // 0: once
 	Each      *Each
+
+	leveled bool // a level is written
 }
 
 // Each is `each i=1..47`: a name and its values.

@@ -106,6 +106,9 @@ func (t *teller) matcher(m Matcher) string {
 	case OpTime:
 		return path + " is a time in RFC 3339"
 	case OpCapture:
+		if t.named(m.Value.Text) {
+			return fmt.Sprintf("%s is $%s", path, m.Value.Text)
+		}
 		return fmt.Sprintf("%s is $%s (whatever it is the first time)", path, m.Value.Text)
 	case OpAtMost, OpAtLeast:
 		path = length + path
@@ -120,6 +123,17 @@ func (t *teller) matcher(m Matcher) string {
 		}
 	}
 	return m.Text
+}
+
+// named says whether a let gives $name its value.
+func (t *teller) named(name string) bool {
+	found := false
+	t.plan.All(func(l *Line) {
+		if s, ok := l.Stmt.(Let); ok && s.Name == name {
+			found = true
+		}
+	})
+	return found
 }
 
 // tellPath reads a path from its end: the addrs of A in closerPeers.

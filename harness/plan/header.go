@@ -136,6 +136,7 @@ func parseLevelName(s string) (Level, error) {
 }
 
 func parseLevel(h *Header, words []string) error {
+	h.leveled = true
 	var bare *Level
 	named := map[Profile]Level{}
 	for _, w := range words {

@@ -56,10 +56,63 @@ func TestPlans(t *testing.T) {
 			t.Errorf("%s: not in canonical form: %q should be %q; go test ./harness/plan -run TestPlans -fmt mends all", file, got, want)
 		}
 		assert.NotEmpty(t, plan.Explain(p))
+		evaluates(t, p)
 		return nil
 	})
 	require.NoError(t, err)
 	t.Logf("%d plans", count)
+}
+
+// evaluates computes every value and frame of a plan that needs no answer of the target; of a loop, the first round.
+func evaluates(t *testing.T, p *plan.Plan) {
+	if p.Header.Each != nil {
+		var err error
+		p, err = p.Bound(p.Header.Each.From)
+		require.NoError(t, err)
+	}
+	ev := plan.NewEvaluator(p, &world{})
+	check := func(err error) {
+		if err != nil && !strings.Contains(err.Error(), "has no value yet") {
+			t.Errorf("%v", err)
+		}
+	}
+	for name := range p.Fixtures {
+		_, err := ev.Fixture(name)
+		check(err)
+	}
+	var lines func([]*plan.Line)
+	lines = func(list []*plan.Line) {
+		for _, l := range list {
+			for _, s := range l.Sides {
+				switch s := s.(type) {
+				case plan.Send:
+					_, err := ev.Encode(s.Frame)
+					check(err)
+				case plan.Raw:
+					for _, v := range s.Values {
+						_, err := ev.Eval(v)
+						check(err)
+					}
+				case plan.Want:
+					for _, m := range s.Expect.Match {
+						if m.Value != nil && m.Op != plan.OpCapture {
+							_, err := ev.Eval(m.Value)
+							check(err)
+						}
+					}
+				}
+			}
+			block := l.Block
+			if loop, ok := l.Stmt.(plan.EachLoop); ok {
+				var err error
+				block, err = l.Iterate(loop.Each.From)
+				require.NoError(t, err)
+			}
+			lines(block)
+			lines(l.Alts)
+		}
+	}
+	lines(p.Script)
 }
 
 // indent keeps file:line at the start of a line, where editors find it.

@@ -55,7 +55,7 @@ func Functions() []Row {
 func Changes() []Row {
 	var out []Row
 	for _, c := range changes {
-		out = append(out, Row{c.Name, c.Usage, c.Meaning})
+		out = append(out, Row(c))
 	}
 	return out
 }
