@@ -161,5 +161,8 @@ func TestServing(t *testing.T) {
 		x.release()
 	}
 	serve()
+	if raced {
+		t.Skip("sync.Pool drops at random under the race detector")
+	}
 	assert.Less(t, testing.AllocsPerRun(1000, serve), 1.0)
 }

@@ -3,6 +3,7 @@ package p2p_test
 import (
 	"bufio"
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,43 +270,45 @@ func TestOutboundTimeouts(t *testing.T) {
 // nine seconds it is closed.
 func TestReuse(t *testing.T) {
 	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
-		var opened, asked, ended int
-		var last network.Stream
+		var opened, asked, ended atomic.Int32
+		var last atomic.Value
 		hosts[1].SetStreamHandler(p2p.DefaultProtocol, func(s network.Stream) {
-			opened++
-			last = s
-			defer func() { ended++ }()
+			opened.Add(1)
+			last.Store(s)
+			defer func() { ended.Add(1) }()
 			r := bufio.NewReader(s)
 			for {
 				body, err := wire.ReadFrame(r, nil, wire.MaxReceive)
 				if err != nil {
 					return
 				}
-				asked++
+				asked.Add(1)
 				_, _ = s.Write(append([]byte{byte(len(body))}, body...))
 			}
 		})
 		n := on(t, hosts[0], kad.ModeClient)
 		defer n.Close()
 		require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
+		counts := func() []int { return []int{int(opened.Load()), int(asked.Load()), int(ended.Load())} }
 		ask := func() {
 			_, err := n.GetClosestPeers(t.Context(), []byte("k"), 0)
 			require.NoError(t, err)
-			synctest.Wait()
+			synctest.Wait() // for the other side
 		}
 		ask()
 		after(time.Second)
 		ask()
-		assert.Equal(t, []int{1, 2, 0}, []int{opened, asked, ended})
+		assert.Equal(t, []int{1, 2, 0}, counts())
 		after(time.Second)
-		_ = last.Reset()
+		_ = last.Load().(network.Stream).Reset()
 		after(time.Second)
 		ask()
-		assert.Equal(t, []int{2, 3, 1}, []int{opened, asked, ended})
+		assert.Equal(t, []int{2, 3, 1}, counts())
 		ask() // at once: the stream has not rested
-		assert.Equal(t, []int{3, 4, 1}, []int{opened, asked, ended})
+		assert.Equal(t, []int{3, 4, 1}, counts())
 		after(10 * time.Second)
-		assert.Equal(t, []int{3, 4, 3}, []int{opened, asked, ended})
+		synctest.Wait()
+		assert.Equal(t, []int{3, 4, 3}, counts())
 	})
 }
 
