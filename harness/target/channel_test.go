@@ -118,11 +118,16 @@ func program(what string) {
 	}
 }
 
-// quick are limits for programs that hang on purpose.
-var quick = limits{call: 300 * time.Millisecond, operation: 300 * time.Millisecond, grace: 300 * time.Millisecond}
+// Limits for programs that hang on purpose, in a call or at their end. The others are as usual: how fast this machine is
+// must not decide a test.
+var (
+	impatient = limits{call: 300 * time.Millisecond, operation: 300 * time.Millisecond, grace: closeGrace}
+	graceless = limits{call: CallTimeout, operation: OperationTimeout, grace: 300 * time.Millisecond}
+)
 
 func startBad(t *testing.T, what string, l limits) (Target, error) {
 	t.Setenv(programVariable, what)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector's programs end a second late
 	self, err := os.Executable()
 	require.NoError(t, err)
 	p, err := startProcess([]string{self})
@@ -153,7 +158,7 @@ func TestProgramsThatSayNoHello(t *testing.T) {
 		})
 	}
 	t.Run("never", func(t *testing.T) {
-		_, err := startBad(t, "", quick)
+		_, err := startBad(t, "", impatient)
 		require.ErrorIs(t, err, ErrHung)
 		require.ErrorContains(t, err, "hello took more than 300ms")
 	})
@@ -173,7 +178,11 @@ func TestProgramsThatFailLater(t *testing.T) {
 		"no addrs":       {ErrProtocol, "no addrs"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			bad, err := startBad(t, what, quick)
+			l := standard
+			if what == "hangs" {
+				l = impatient
+			}
+			bad, err := startBad(t, what, l)
 			require.NoError(t, err)
 			_, err = bad.Start(testDeadline(t), start)
 			require.ErrorIs(t, err, want.is)
@@ -192,7 +201,11 @@ func TestProgramsThatFailLater(t *testing.T) {
 func TestCloseSaysHowAProgramEnds(t *testing.T) {
 	for what, want := range map[string]string{"hangs": "", "ends badly": "exit status 5", "ignores the end": "went on for 300ms after its stdin was closed: killed"} {
 		t.Run(what, func(t *testing.T) {
-			p, err := startBad(t, what, quick)
+			l := standard
+			if what == "ignores the end" {
+				l = graceless
+			}
+			p, err := startBad(t, what, l)
 			require.NoError(t, err)
 			err = p.Close()
 			if want == "" {

@@ -90,7 +90,7 @@ func Parse(text string) (Factory, error) {
 	case "cmd":
 		err = f.cmd(rest)
 	case "image":
-		err = errors.New("image: is not available yet: run the program with cmd:")
+		err = errors.New("image: is not available yet; give the program itself, with cmd:PROGRAM")
 	default:
 		err = fmt.Errorf("unknown form %q: expected %s", kind+":", Forms)
 	}

@@ -170,7 +170,7 @@ func TestBadAdapters(t *testing.T) {
 	} {
 		t.Run(c.fault+"/"+c.check, func(t *testing.T) {
 			t.Parallel()
-			f := parse(t, fmt.Sprintf("bad=cmd:env %s=%s %s", faultVariable, c.fault, self))
+			f := parse(t, fmt.Sprintf("bad=cmd:env GORACE=atexit_sleep_ms=0 %s=%s %s", faultVariable, c.fault, self))
 			for _, check := range Checks() {
 				if c.check != "" && check.Name != c.check {
 					continue
