@@ -5,7 +5,7 @@ import "bytes"
 // reply takes the answer to a request of ours, or its failure. One that belongs to no running query, or comes from a peer
 // which that query did not ask, is ignored.
 func (k *Kademlia) reply(now Time, in *Input, out *Output) {
-	q, p := k.query(in.Query), k.lookup(in.Peer)
+	q, p := k.query(in.Query), in.Peer.Peer
 	if q == nil || p == 0 || !q.fits(in) {
 		return
 	}

@@ -12,7 +12,7 @@ func (k *Kademlia) serveFindNode(in *Input, out *Output) {
 		k.refuse(in, out)
 		return
 	}
-	asker := k.lookup(in.Peer)
+	asker := in.Peer.Peer
 	first := len(out.peers)
 	k.appendCloser(in.Key, asker, out)
 	k.appendNamed(in, asker, first, out)
@@ -71,7 +71,7 @@ func (k *Kademlia) serveGetRecord(now Time, in *Input, out *Output) {
 		return
 	}
 	first := len(out.peers)
-	k.appendCloser(in.Key, k.lookup(in.Peer), out)
+	k.appendCloser(in.Key, in.Peer.Peer, out)
 	rec, ok := k.store.Get(in.Key)
 	ok = ok && !expired(rec.Expires, now)
 
@@ -137,7 +137,7 @@ func (k *Kademlia) serveGetProviders(now Time, in *Input, out *Output) {
 		return
 	}
 	first := len(out.peers)
-	k.appendCloser(in.Key, k.lookup(in.Peer), out)
+	k.appendCloser(in.Key, in.Peer.Peer, out)
 	mid := len(out.peers)
 	k.appendProviders(now, in.Key, out)
 
@@ -216,7 +216,7 @@ func (k *Kademlia) servePing(in *Input, out *Output) {
 func (k *Kademlia) respond(kind CommandKind, in *Input, out *Output) *Command {
 	cmd := out.command(kind)
 	cmd.Request, cmd.Key = in.Request, in.Key
-	if p := k.lookup(in.Peer); p != 0 {
+	if p := in.Peer.Peer; p != 0 {
 		cmd.Peer = k.dir.Info(p)
 	} else {
 		cmd.Peer = PeerInfo{ID: in.Peer.ID}
@@ -231,7 +231,7 @@ func (k *Kademlia) refuse(in *Input, out *Output) { k.respond(Reset, in, out) }
 func (k *Kademlia) inbound(in *Input, out *Output) *Event {
 	ev := out.event(InboundRequest)
 	ev.Inbound, ev.Key = in.Kind, out.keep(in.Key)
-	if p := k.lookup(in.Peer); p != 0 {
+	if p := in.Peer.Peer; p != 0 {
 		ev.Peer = k.dir.Info(p)
 	} else {
 		ev.Peer = PeerInfo{ID: out.keep(in.Peer.ID)}

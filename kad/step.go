@@ -1,5 +1,7 @@
 package kad
 
+import "bytes"
+
 // How much of what is due one Tick does, so that no Step takes long; the rest makes Wake lie in the past.
 const (
 	expirePerTick = 256        // records and provider keys: about 0.1 ms
@@ -22,6 +24,7 @@ func (k *Kademlia) step(now Time, in *Input, out *Output) {
 	if k.nextSweep == 0 && !k.dir.frozen {
 		k.nextSweep = now + Time(sweepInterval)
 	}
+	in.Peer.Peer = k.lookup(in.Peer) // once for all that follows
 	switch in.Kind {
 	case InNone:
 
@@ -114,13 +117,15 @@ func (k *Kademlia) intern(p PeerInfo) Peer {
 	return k.lookup(p)
 }
 
-// lookup is the handle of a peer if there is one, else 0.
+// lookup is the handle of a peer if there is one, else 0. A host that remembers a handle may give it beside the id, which
+// saves the search; if the handle has got another meaning since, the id counts.
 func (k *Kademlia) lookup(p PeerInfo) Peer {
-	if len(p.ID) > 0 {
-		return k.dir.Find(p.ID)
-	}
-	if k.dir.known(p.Peer) {
+	known := k.dir.known(p.Peer)
+	switch {
+	case known && (len(p.ID) == 0 || bytes.Equal(p.ID, k.dir.ID(p.Peer))):
 		return p.Peer
+	case len(p.ID) > 0:
+		return k.dir.Find(p.ID)
 	}
 	return 0
 }

@@ -405,3 +405,24 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 	require.Empty(t, k.queries, "seed %d", seed)
 	return [32]byte(digest.Sum(nil))
 }
+
+// A host may give the handle that it remembers beside the id: it counts while it is that id's, and after that the id does.
+func TestHandleBesideID(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	fill(t, k, 3)
+	one, two := k.dir.Find([]byte("peer 1")), k.dir.Find([]byte("peer 2"))
+	for _, c := range []struct {
+		in   PeerInfo
+		want Peer
+	}{
+		{PeerInfo{Peer: one, ID: []byte("peer 1")}, one},
+		{PeerInfo{Peer: two, ID: []byte("peer 1")}, one},
+		{PeerInfo{Peer: 99, ID: []byte("peer 1")}, one},
+		{PeerInfo{Peer: two}, two},
+		{PeerInfo{Peer: 99}, 0},
+		{PeerInfo{Peer: one, ID: []byte("stranger")}, 0},
+		{PeerInfo{}, 0},
+	} {
+		require.Equal(t, c.want, k.lookup(c.in), "%v", c.in)
+	}
+}
