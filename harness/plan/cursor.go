@@ -62,6 +62,7 @@ type cursor struct {
 	side   int    // which name of a range is being read
 	sides  int    // how many names the line's ranges have
 	names  []string
+	ranges map[string][]string // expanded for an earlier side of the line
 	errPos Pos
 	err    error
 }
@@ -117,10 +118,14 @@ func (c *cursor) name(what string) string {
 		c.fail(w.line, `"any" counts what several puppets got; this verb is about one at a time`)
 		return ""
 	}
-	list, err := Range(c.bound(w.text))
-	if err != nil {
-		c.fail(w.line, "%s: %w", what, err)
-		return ""
+	list, done := c.ranges[w.text]
+	if !done {
+		var err error
+		if list, err = Range(c.bound(w.text)); err != nil {
+			c.fail(w.line, "%s: %w", what, err)
+			return ""
+		}
+		c.ranges[w.text] = list
 	}
 	if len(list) == 1 {
 		if strings.Contains(w.text, "$") {

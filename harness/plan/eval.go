@@ -294,7 +294,7 @@ func (v *evaluation) fixture(name string) (Value, error) {
 	if err != nil {
 		return Value{}, v.fail(fx.Pos, "@"+name, err)
 	}
-	if !v.usesCapture(fx) {
+	if !v.usesCapture(fx, map[*Fixture]bool{}) {
 		v.mu.Lock()
 		v.known[name] = got
 		v.mu.Unlock()
@@ -302,14 +302,18 @@ func (v *evaluation) fixture(name string) (Value, error) {
 	return got, nil
 }
 
-// usesCapture says whether a fixture's value may change while the plan runs.
-func (ev *Evaluator) usesCapture(fx *Fixture) bool {
+// usesCapture says whether a fixture's value may change while the plan runs. seen keeps it from entering one twice.
+func (ev *Evaluator) usesCapture(fx *Fixture, seen map[*Fixture]bool) bool {
+	seen[fx] = true
 	found := false
 	fx.walk(func(e *Expr) {
-		if e.Kind == ExprCapture {
+		switch e.Kind {
+		case ExprCapture:
 			found = true
-		} else if inner := ev.plan.Fixtures[e.Text]; e.Kind == ExprFixture && inner != nil && inner != fx {
-			found = found || ev.usesCapture(inner)
+		case ExprFixture:
+			if inner := ev.plan.Fixtures[e.Text]; inner != nil && !seen[inner] {
+				found = found || ev.usesCapture(inner, seen)
+			}
 		}
 	})
 	return found

@@ -70,10 +70,17 @@ func multihash(b []byte) []byte {
 	return append([]byte{0x12, 0x20}, h[:]...)
 }
 
+// maxEntriesJoined bounds how many entries of lists concat puts together: sixteen of the longest lists.
+const maxEntriesJoined = 16 * maxList
+
 func evalConcat(v *evaluation, e *Expr) (Value, error) {
 	var out []byte
+	entries := 0 // of lists inside lists, which multiply: @b=[@a,@a] @c=[@b,@b] …
 	var add func(Value) error
 	add = func(x Value) error {
+		if entries++; entries > maxEntriesJoined {
+			return fmt.Errorf("more than %d entries", maxEntriesJoined)
+		}
 		if x.Kind == KindList {
 			for _, y := range x.List {
 				if err := add(y); err != nil {

@@ -10,7 +10,7 @@ import (
 // nothing uses, alternatives without a reason, and habits which make a case prove less than it seems to. Warnings are
 // advice; the rest must be mended before the plan is run.
 func Lint(p *Plan) Errors {
-	n := &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, captured: map[string]bool{}, near: map[string]bool{}}
+	n := &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, captured: map[string]bool{}, near: map[string]bool{}, entered: map[string]bool{}}
 	n.header()
 	n.peerLines()
 	n.declareCaptures()
@@ -28,6 +28,7 @@ type linter struct {
 	streams  map[string]*streamUse
 	captured map[string]bool // by matchers and lets above the line in question
 	anyTime  map[string]bool // by any line of the plan: what fixtures may use
+	entered  map[string]bool // fixtures that cycle has looked into
 	wants    []*Line
 }
 

@@ -165,21 +165,23 @@ func (n *linter) nearest(pos Pos, what string, call *Expr) {
 	}
 }
 
-// cycle finds a fixture that is made of itself.
+// cycle finds fixtures that are made of themselves. Each is entered once: n.entered holds true while it is being looked
+// into and false afterwards.
 func (n *linter) cycle(name string, above []string) {
-	if slices.Contains(above, name) {
-		if above[0] == name {
-			n.fail(n.plan.Fixtures[name].Pos, "@"+name, "it is made of itself: %s", strings.Join(append(above, name), " → "))
-		}
-		return
-	}
 	fx := n.plan.Fixtures[name]
-	if fx == nil {
+	inside, seen := n.entered[name]
+	switch {
+	case inside:
+		n.fail(fx.Pos, "@"+name, "it is made of itself: %s", strings.Join(append(above[slices.Index(above, name):], name), " → "))
+		return
+	case seen || fx == nil:
 		return
 	}
+	n.entered[name] = true
 	fx.walk(func(e *Expr) {
 		if e.Kind == ExprFixture {
 			n.cycle(e.Text, append(slices.Clone(above), name))
 		}
 	})
+	n.entered[name] = false
 }

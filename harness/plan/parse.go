@@ -18,6 +18,7 @@ const (
 	maxFile     = 1 << 20
 	maxRows     = 5_000
 	maxFixtures = 500
+	maxSides    = 50_000 // statements in all, with each name of a range counted: a range of 1,000 on fifty lines
 )
 
 // Load reads and parses one plan and holds it against lint; what lint merely advises does not count. The file's name in
@@ -73,6 +74,7 @@ type parser struct {
 	bound bool // the header's loop has its value
 	bind  string
 	value int
+	sides int // statements so far
 }
 
 func (p *parser) fail(line int, what, format string, args ...any) {
@@ -285,8 +287,9 @@ func (p *parser) line(r *row, loops scope, label string) *Line {
 	}
 	l := &Line{Pos: Pos{File: p.file, Line: r.line}, Verb: name, Text: r.written(), row: r, loop: loops}
 	l.label = fmt.Sprintf("%s/%d", label, r.nth)
+	ranges := map[string][]string{}
 	for sides := 1; len(l.Sides) < sides; {
-		c := &cursor{file: p.file, line: r.line, words: r.words[1:], loops: loops, label: l.label, side: len(l.Sides), sides: sides}
+		c := &cursor{ranges: ranges, file: p.file, line: r.line, words: r.words[1:], loops: loops, label: l.label, side: len(l.Sides), sides: sides}
 		c.takeParams(append([]string{"after"}, v.Params...))
 		for _, w := range c.words {
 			if n, _, has := strings.Cut(w.text, "="); has && contains(allParams, n) {
@@ -300,20 +303,17 @@ func (p *parser) line(r *row, loops scope, label string) *Line {
 			p.errs.add(c.errPos, false, name, "%v", c.err)
 			return nil
 		}
-		sides = c.sides + boolInt(c.sides == 0)
+		sides = max(1, c.sides)
+		if p.sides++; p.sides > maxSides {
+			p.fail(r.line, name, "the ranges of this plan stand for more than %d statements", maxSides)
+			return nil
+		}
 		l.Sides = append(l.Sides, stmt)
 		l.Names = append(l.Names, c.names...)
 	}
 	l.Stmt = l.Sides[0]
 	p.block(l, v)
 	return l
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (p *parser) block(l *Line, v verb) {

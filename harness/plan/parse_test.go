@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,6 +145,30 @@ func TestLoad(t *testing.T) {
 	assert.EqualError(t, err, "a/d.plan:1: the file has 2097152 bytes, 1048576 at most: make large values with rand() or repeat()")
 	_, err = plan.Load(fsys, "a/none.plan", "")
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// TestLimits: what multiplies is bounded, and says so rather than taking for ever.
+func TestLimits(t *testing.T) {
+	_, err := plan.Parse("a/b.plan", []byte(head+"peer T target\npeer A\n"+strings.Repeat("open s1..s1000 A -> T\n", 51)))
+	require.ErrorIs(t, err, plan.ErrPlan)
+	assert.Contains(t, err.Error(), "a/b.plan:57: open: the ranges of this plan stand for more than 50000 statements")
+
+	var src strings.Builder
+	src.WriteString(head + "peer T target\npeer A\nopen s A -> T\nraw s concat(@f60)\nwant s PING\n-- f0 --\n\"\"\n")
+	for i := range 60 {
+		fmt.Fprintf(&src, "-- f%d --\n[@f%d,@f%d]\n", i+1, i, i)
+	}
+	p := parse(t, src.String())
+	assert.Empty(t, plan.Lint(p))
+	_, err = plan.NewEvaluator(p, &world{}).Eval(p.Script[1].Stmt.(plan.Raw).Values[0])
+	require.ErrorIs(t, err, plan.ErrPlan)
+	assert.Contains(t, err.Error(), "concat: more than 1048576 entries")
+
+	deep := head + "peer T target\n-- f --\n" + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n"
+	_, err = plan.Parse("a/b.plan", []byte(deep))
+	assert.ErrorContains(t, err, "brackets nest deeper than 32")
+	_, err = plan.Parse("a/b.plan", []byte(head+strings.Repeat("half s\n", 5001)))
+	assert.ErrorContains(t, err, "more than 5000 lines")
 }
 
 // TestCarriageReturns: a plan from another system parses to the same.
