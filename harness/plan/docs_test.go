@@ -89,3 +89,17 @@ func rows(title string, list []plan.Row) string {
 	}
 	return b.String()
 }
+
+// TestLaterWords: each word that the page calls one of a later version is refused by that reason.
+func TestLaterWords(t *testing.T) {
+	b, err := os.ReadFile(page)
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(b), "## Words of later versions\n")
+	require.True(t, found)
+	words := strings.Split(section, "`")
+	require.Greater(t, len(words), 20)
+	for i := 1; i < len(words); i += 2 {
+		_, err := plan.Parse("x", []byte(words[i]+" x\n"))
+		assert.ErrorContains(t, err, "this version of the suite does not carry out", words[i])
+	}
+}
