@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func Judge(s Subject, matchers []plan.Matcher, env Env, names Namer) (map[string
 		if bad == nil {
 			bad = &Mismatch{Span: d.span, What: d.what}
 		}
-		if line := m.Path + ": " + j.show(f); len(got) == 0 || got[len(got)-1] != line {
+		if line := m.Path + ": " + j.show(f); !slices.Contains(got, line) {
 			got = append(got, line)
 		}
 		diffs = append(diffs, d.text)
@@ -97,7 +98,7 @@ func (j *judge) matcher(m plan.Matcher) (Field, *diff, error) {
 		case d == nil:
 		case d.what != "": // an element of the list
 			d.what += " of " + m.Path
-		case d.span == (Span{}):
+		case f.Kind != ListField: // of a list, what is missing stands nowhere
 			d.span, d.what = f.Span, m.Path
 		}
 		return f, d, err
@@ -152,7 +153,7 @@ func (j *judge) matcher(m plan.Matcher) (Field, *diff, error) {
 	if m.Op == plan.OpAbsent {
 		return f, nil, nil
 	}
-	return f, &diff{"missing: " + entry, f.Span, name}, nil
+	return f, differs("missing: %s", entry), nil
 }
 
 // field judges one condition on one field; owner is the peer whose entry it is part of.

@@ -75,23 +75,37 @@ func NewMessage(body []byte) (*Message, error) {
 		"closerPeers":     peersField(m.CloserPeers, places.of(8)),
 		"providerPeers":   peersField(m.ProviderPeers, places.of(9)),
 	}
-	record := Field{Kind: MessageField, Set: m.HasRecord, Span: places.last(3)}
-	if m.HasRecord {
-		record.Parts = map[string]Field{
-			"key":          bytesField(m.Record.Key, record.Span),
-			"value":        bytesField(m.Record.Value, record.Span),
-			"timeReceived": bytesField(m.Record.TimeReceived, record.Span),
-			"publisher":    bytesField(m.Record.Publisher, record.Span),
-			"ttl":          numberField(int64(m.Record.TTL), record.Span),
-		}
-	} else {
-		record.Parts = map[string]Field{
-			"key": {Kind: BytesField}, "value": {Kind: BytesField}, "timeReceived": {Kind: BytesField},
-			"publisher": {Kind: BytesField}, "ttl": {Kind: NumberField},
+	m.fields["record"] = recordField(m.HasRecord, m.Record, body, places.of(3))
+	return m, nil
+}
+
+// recordField is the record with its parts. They are placed in the last record of the message: a second one is merged
+// into the first.
+func recordField(there bool, r wire.Record, body []byte, places []Span) Field {
+	f := Field{Kind: MessageField, Set: there}
+	within := func(protowire.Number) Span { return f.Span }
+	if len(places) > 0 {
+		f.Span = places[len(places)-1]
+		_, _, tag := protowire.ConsumeTag(body[f.Span.From:f.Span.To])
+		content, n := protowire.ConsumeBytes(body[f.Span.From+tag : f.Span.To])
+		start := f.Span.From + tag + n - len(content)
+		inner := locate(content)
+		within = func(number protowire.Number) Span {
+			s := inner.last(number)
+			if s == (Span{}) {
+				return f.Span
+			}
+			return Span{start + s.From, start + s.To}
 		}
 	}
-	m.fields["record"] = record
-	return m, nil
+	f.Parts = map[string]Field{
+		"key":          bytesField(r.Key, within(1)),
+		"value":        bytesField(r.Value, within(2)),
+		"timeReceived": bytesField(r.TimeReceived, within(5)),
+		"publisher":    bytesField(r.Publisher, within(666)),
+		"ttl":          numberField(int64(r.TTL), within(777)),
+	}
+	return f
 }
 
 // Field implements Subject.

@@ -46,7 +46,7 @@ type fake struct {
 }
 
 func (f *fake) Name() string   { return f.name }
-func (f *fake) String() string { return f.name + "=fake:" }
+func (f *fake) String() string { return f.name + "=cmd:fake" }
 func (f *fake) Remote() bool   { return f.remote }
 func (f *fake) Private() bool  { return !f.public }
 

@@ -171,7 +171,7 @@ func (r *runner) spared(p *plan.Plan, lost error) (record.Verdict, string) {
 		return record.Skipped, "slow: it runs with --slow"
 	}
 	if lost != nil {
-		return record.Skipped, "the target is not there: " + firstLine(lost.Error())
+		return record.Skipped, firstLine(lost.Error())
 	}
 	f := r.pool.factory
 	if why := lacking(p, r.pool.hello, f); why != "" {
