@@ -62,8 +62,9 @@ type Limits struct {
 	// memory, so that a peer can make us hold no more than 32 × ReceiveBytes. Further streams wait for their turn.
 	InboundRequests int
 
-	// InboundStreams are open at once on one connection, most of them idle: 128, since clients keep streams for reuse
-	// and one that they closed is still counted until we read its end. The next one is reset.
+	// InboundStreams are open at once on one connection, most of them idle or about to end: 256, which is four times
+	// what js-libp2p opens; one that the peer closed is counted until we read its end, and each costs about 8 KiB. The
+	// next one is reset.
 	InboundStreams int
 
 	// IdleTimeout is how long a stream may be silent between requests, and how long a frame may take: 60 s, as
@@ -100,7 +101,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	set(&l.InboundRequests, 32)
-	set(&l.InboundStreams, 128)
+	set(&l.InboundStreams, 256)
 	set(&l.OutboundRequests, 32)
 	set(&l.OutboundQueue, 256)
 	set(&l.Dials, 100)
@@ -147,6 +148,9 @@ func (c Config) withDefaults() Config {
 func (c Config) Check() error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %w", ErrConfig, fmt.Errorf(format, args...))
+	}
+	if err := c.Kad.Check(); err != nil {
+		return fail("Kad: %w", err)
 	}
 	for _, t := range c.Transports {
 		if t != TCP && t != QUIC {

@@ -225,7 +225,10 @@ func (n *Node) SetMode(mode kad.Mode) error {
 // Advance moves the node's clock ahead by d, as if so much time had passed: what is due by then happens. It is for
 // tests of expiry. Deadlines of streams are the system's and stay where they are.
 func (n *Node) Advance(d time.Duration) {
+	n.mu.Lock()
 	n.clock.advance(d)
+	n.armed = 0 // the timer was set by the clock as it was
+	n.mu.Unlock()
 	_ = n.do(kad.Input{Kind: kad.Tick}, nil)
 }
 

@@ -3,11 +3,13 @@ package p2p_test
 import (
 	"bufio"
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/x/simlibp2p"
@@ -340,5 +342,77 @@ func TestAdvance(t *testing.T) {
 		rec, provs = held()
 		assert.False(t, rec)
 		assert.Zero(t, provs)
+	})
+}
+
+// TestAdvanceWithTimers: what was due in ten seconds is due in one after the clock has moved by nine.
+func TestAdvanceWithTimers(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+		hanging(hosts[1])
+		n := on(t, hosts[0], kad.ModeClient)
+		defer n.Close()
+		require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
+		go func() {
+			after(100 * time.Millisecond)
+			n.Advance(9 * time.Second)
+		}()
+		within(t, 900*time.Millisecond, 1100*time.Millisecond, func() {
+			got, err := n.GetClosestPeers(t.Context(), []byte("k"), 0)
+			require.NoError(t, err)
+			assert.Equal(t, uint32(1), got.Stats.Failures)
+		})
+		after(11 * time.Second)
+	})
+}
+
+// TestReachability: a node that is to decide by itself serves as long as it can be reached.
+func TestReachability(t *testing.T) {
+	virtual(t, 1, func(t *testing.T, hosts []host.Host) {
+		n := on(t, hosts[0], kad.ModeAuto)
+		defer n.Close()
+		events := n.Events()
+		assert.Equal(t, kad.ModeClient, n.Mode())
+		emit, err := hosts[0].EventBus().Emitter(new(event.EvtLocalReachabilityChanged))
+		require.NoError(t, err)
+		defer emit.Close()
+		for _, c := range []struct {
+			reach network.Reachability
+			mode  kad.Mode
+		}{{network.ReachabilityPublic, kad.ModeServer}, {network.ReachabilityPrivate, kad.ModeClient}} {
+			require.NoError(t, emit.Emit(event.EvtLocalReachabilityChanged{Reachability: c.reach}))
+			synctest.Wait()
+			assert.Equal(t, c.mode, n.Mode())
+			assert.Equal(t, c.mode == kad.ModeServer, slices.Contains(hosts[0].Mux().Protocols(), p2p.DefaultProtocol))
+			ev := <-events
+			assert.Equal(t, kad.ModeChanged, ev.Kind)
+			assert.Equal(t, c.mode, ev.Mode)
+		}
+	})
+}
+
+// TestEvents: a reader that does not read costs the newest events, and nothing else.
+func TestEvents(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+		n, err := p2p.New(p2p.Config{Host: hosts[0], Kad: kad.Config{Mode: kad.ModeServer}, Limits: p2p.Limits{Events: 3}})
+		require.NoError(t, err)
+		require.NoError(t, n.Start(t.Context()))
+		defer n.Close()
+		require.NoError(t, hosts[1].Connect(t.Context(), *host.InfoFromHost(hosts[0])))
+		s, err := hosts[1].NewStream(t.Context(), hosts[0].ID(), p2p.DefaultProtocol)
+		require.NoError(t, err)
+		r := &raw{t: t, s: s, r: bufio.NewReader(s)}
+		r.write(ping).want(wire.Ping) // before anybody listens: not kept
+		events := n.Events()
+		for i := range 5 {
+			r.send(wire.Message{Type: wire.FindNode, Key: []byte{'a' + byte(i)}}).want(wire.FindNode)
+		}
+		assert.Equal(t, uint64(2), n.Dropped())
+		for i := range 3 {
+			ev := <-events
+			assert.Equal(t, kad.InboundRequest, ev.Kind)
+			assert.Equal(t, kad.FindNodeReq, ev.Inbound)
+			assert.Equal(t, string(rune('a'+i)), string(ev.Key))
+			assert.Equal(t, []byte(hosts[1].ID()), ev.Peer.ID)
+		}
 	})
 }
