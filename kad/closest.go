@@ -74,9 +74,13 @@ func takeFew(dst []Near, n int, group []entry, tp uint64, skip []Peer) ([]Near, 
 	}
 	var best [few]uint64
 	have, cut := 0, uint64(0) // the lowest distance that found no place
+	var one Peer
+	if len(skip) == 1 { // the asker of a request: the usual case
+		one, skip = skip[0], nil
+	}
 	for i := range group {
 		e := &group[i]
-		if len(skip) > 0 && slices.Contains(skip, e.peer) {
+		if e.peer == one || len(skip) > 0 && slices.Contains(skip, e.peer) {
 			continue
 		}
 		d := (e.prefix^tp)&^indexMask | uint64(i)

@@ -111,8 +111,15 @@ func (k *Kademlia) storeReceived(now Time, v Valid) error {
 		return nil // our own comes back: what we have of it is at least as new
 	}
 	old, ok := k.store.Get(rec.Key)
-	if ok && !expired(old.Expires, now) && bytes.Compare(v.rank, old.Rank) < 0 {
-		return ErrWorseRecord
+	if ok && !expired(old.Expires, now) {
+		order := bytes.Compare(v.rank, old.Rank)
+		own := bytes.Equal(old.Publisher, k.dir.ID(k.self))
+		switch {
+		case order < 0 || order == 0 && own && !bytes.Equal(rec.Value, old.Value):
+			return ErrWorseRecord
+		case order == 0 && own:
+			return nil // somebody gives us what we published: it stays ours, and as long as we said
+		}
 	}
 	if ttl := k.cfg.RecordTTL; ttl > 0 {
 		if !k.cfg.FlatExpiry {

@@ -426,3 +426,44 @@ func TestHandleBesideID(t *testing.T) {
 		require.Equal(t, c.want, k.lookup(c.in), "%v", c.in)
 	}
 }
+
+// Where records never expire by configuration, what their sender says still counts; and so for providers.
+func TestNoTTL(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, RecordTTL: -1, ProviderTTL: -1, ProviderAddrTTL: -1})
+	var out Output
+	for key, expires := range map[string]Time{"sender's": 500, "never": 0} {
+		v, err := Validate(AcceptAll{}, Record{Key: []byte(key), Value: []byte("v"), Expires: expires}, 1)
+		require.NoError(t, err)
+		k.Step(100, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: v}, &out)
+		require.Equal(t, RespondPutRecord, out.Commands[0].Kind)
+		r, ok := k.Store().Get([]byte(key))
+		require.True(t, ok)
+		require.Equal(t, expires, r.Expires)
+		require.Equal(t, Time(100), r.Received)
+	}
+	// Too late when it came: acknowledged and not kept.
+	v, err := Validate(AcceptAll{}, Record{Key: []byte("late"), Value: []byte("v"), Expires: 100}, 1)
+	require.NoError(t, err)
+	k.Step(100, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: v}, &out)
+	require.Equal(t, RespondPutRecord, out.Commands[0].Kind)
+	_, ok := k.Store().Get([]byte("late"))
+	require.False(t, ok)
+
+	p := PeerInfo{ID: []byte("p"), Addrs: Addrs("\x12\x01x")}
+	k.Step(100, Input{Kind: AddProvider, Peer: p, Key: []byte("k"), Providers: []PeerInfo{p}}, &out)
+	k.Step(1<<62, Input{Kind: GetProvidersReq, Peer: p, Key: []byte("k")}, &out)
+	require.Len(t, out.Commands[0].Providers, 1)
+	require.NotEmpty(t, out.Commands[0].Providers[0].Addrs)
+}
+
+// Keys longer than 64 KiB do not stay in the Output.
+func TestOutputGivesBack(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	k.Step(1, Input{Kind: FindNodeReq, Key: make([]byte, maxKeptBytes+1)}, &out)
+	require.Equal(t, RespondFindNode, out.Commands[0].Kind)
+	k.Step(1, Input{Kind: Tick}, &out)
+	require.Zero(t, cap(out.bytes))
+	require.Empty(t, out.Commands)
+	require.Empty(t, out.Events)
+}
