@@ -40,9 +40,11 @@ type fake struct {
 	broken  string // new, hello, start: fails there
 	seats   bool   // its table holds whoever connects
 
-	mu    sync.Mutex
-	made  int
-	nodes []*fakeNode
+	onceOnly bool // only the first process crashes
+
+	mu     sync.Mutex
+	made   int
+	starts int
 }
 
 func (f *fake) Name() string   { return f.name }
@@ -58,7 +60,7 @@ func (f *fake) New(context.Context) (target.Target, error) {
 		return nil, fmt.Errorf("%w: no such program", target.ErrUnreachable)
 	}
 	n := &fakeNode{fake: f, died: make(chan struct{}), counts: map[string]int{}}
-	f.nodes = append(f.nodes, n)
+	n.first = f.made == 1
 	return n, nil
 }
 
@@ -74,7 +76,7 @@ type fakeNode struct {
 
 	lock   sync.Mutex
 	counts map[string]int
-	params target.StartParams
+	first  bool // process of the fake
 }
 
 func (n *fakeNode) Hello(context.Context) (*target.Hello, error) {
@@ -100,7 +102,9 @@ func (n *fakeNode) Start(_ context.Context, p target.StartParams) (*target.Start
 	if err != nil {
 		return nil, err
 	}
-	n.params = p
+	n.mu.Lock()
+	n.starts++
+	n.mu.Unlock()
 	n.puppet, err = target.NewPuppet(target.PuppetConfig{Key: key, Protocols: []string{p.Protocol}})
 	if err != nil {
 		return nil, err
@@ -146,17 +150,18 @@ func (n *fakeNode) Call(_ context.Context, method string, _, result any) error {
 }
 
 func (n *fakeNode) Stop(context.Context) error {
+	if n.stop == nil {
+		return nil
+	}
 	n.stop()
 	n.puppet.Close()
 	n.served.Wait()
+	n.stop = nil
 	return nil
 }
 
 func (n *fakeNode) Close() error {
-	if n.stop != nil {
-		n.Stop(context.Background())
-	}
-	return nil
+	return n.Stop(context.Background())
 }
 
 func (n *fakeNode) Died() <-chan struct{} { return n.died }
@@ -225,6 +230,10 @@ func (n *fakeNode) answer(ctx context.Context, s *target.Stream, key string, bod
 			s.Reset()
 			return false
 		case "crash":
+			if n.onceOnly && !n.first {
+				frame(body)
+				return true
+			}
 			n.die()
 			return false
 		case "hang":
