@@ -200,7 +200,7 @@ func (t *channel) Call(ctx context.Context, method string, params, result any) e
 		return fmt.Errorf("%s: %w", method, ctx.Err())
 	case inTime.Err() != nil:
 		t.end(fmt.Errorf("%w: %s took more than %v", ErrHung, method, limit))
-	case errors.Is(err, ErrProtocol):
+	case errors.Is(err, ErrProtocol), errors.Is(err, ErrHung):
 		t.end(err)
 	}
 	return fmt.Errorf("%s: %w", method, t.why())

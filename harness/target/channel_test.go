@@ -463,6 +463,60 @@ func TestServeControlAnswersEveryLine(t *testing.T) {
 	require.ErrorContains(t, ServeControl(t.Context(), long, io.Discard, handler(nil)), "more than 16777216 bytes")
 }
 
+func TestServeControlLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, stdin := io.Pipe()
+		var out bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- ServeControl(ctx, in, &out, handler(func(ctx context.Context, _ string, _ json.RawMessage) (any, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}))
+		}()
+		for id := range runningLimit + 1 {
+			fmt.Fprintf(stdin, `{"jsonrpc":"2.0","id":%d,"method":"x"}`+"\n", id)
+		}
+		fmt.Fprintln(stdin, `{"jsonrpc":"2.0","id":0,"method":"x"}`)
+		synctest.Wait()
+		require.Equal(t, 2, strings.Count(out.String(), "\n"))
+		require.Contains(t, out.String(), fmt.Sprintf(`"id":%d,"error":{"code":-32000,"message":"512 requests are under way`, runningLimit))
+		require.Contains(t, out.String(), `"id":0,"error":{"code":-32600`)
+		cancel() // with stdin open, as at an interrupt
+		require.NoError(t, <-done)
+		require.Equal(t, runningLimit, strings.Count(out.String(), `"kind":"cancelled"`))
+		stdin.Close()
+	})
+}
+
+// cancelling ends a context whenever something is written.
+type cancelling struct{ cancel func() }
+
+func (c *cancelling) Write(b []byte) (int, error) { c.cancel(); return len(b), nil }
+
+func TestTooManyCallsGivenUp(t *testing.T) {
+	out, in := io.Pipe()
+	var w cancelling
+	broke := make(chan error, 1)
+	exited := make(chan struct{})
+	target := &channel{name: "x", limits: standard, died: make(chan struct{}), how: func() string { return "" },
+		pipes: &Pipes{Exited: exited, Kill: func() { close(exited); in.Close() }}}
+	target.client = newClient(&w, out, func(err error) { broke <- err })
+	for range abandonedLimit {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.cancel = cancel
+		require.ErrorIs(t, target.Call(ctx, "table", nil, nil), context.Canceled)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	w.cancel = cancel
+	require.ErrorIs(t, target.Call(ctx, "table", nil, nil), context.Canceled)
+	err := target.Call(t.Context(), "table", nil, nil)
+	require.ErrorIs(t, err, ErrHung)
+	require.ErrorIs(t, err, ErrDied)
+	<-broke
+}
+
 type forever byte
 
 func (f forever) Read(b []byte) (int, error) {

@@ -173,7 +173,7 @@ func (c *client) abandon(id, method string) {
 	delete(c.waiting, id)
 	c.abandoned[id] = struct{}{}
 	if len(c.abandoned) > abandonedLimit && c.err == nil {
-		c.err = fmt.Errorf("%w: %d calls", ErrHung, abandonedLimit)
+		c.err = fmt.Errorf("%w: more than %d calls were given up", ErrHung, abandonedLimit)
 		close(c.broken)
 	}
 	if !isOperation(method) {

@@ -6,7 +6,6 @@ import (
 	"net"
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
-	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
@@ -190,47 +189,4 @@ func (h *host) Close() error {
 		h.told.Close()
 	}
 	return errors.Join(err, h.swarm.Peerstore().Close())
-}
-
-// identities keeps what peers told in identify, the first time and at each push.
-type identities struct {
-	sub  event.Subscription
-	done chan struct{}
-	all  Journal[told]
-}
-
-type told struct {
-	peer peer.ID
-	conn network.Conn
-	id   Identity
-	err  error
-}
-
-func followIdentify(bus event.Bus) (*identities, error) {
-	sub, err := bus.Subscribe([]any{new(event.EvtPeerIdentificationCompleted), new(event.EvtPeerIdentificationFailed)},
-		eventbus.BufSize(64))
-	if err != nil {
-		return nil, err
-	}
-	f := &identities{sub: sub, done: make(chan struct{})}
-	go func() {
-		defer close(f.done)
-		for e := range sub.Out() {
-			switch e := e.(type) {
-			case event.EvtPeerIdentificationCompleted:
-				f.all.Add(told{peer: e.Peer, conn: e.Conn, id: Identity{
-					Protocols: protocol.ConvertToStrings(e.Protocols), Addrs: e.ListenAddrs, Agent: e.AgentVersion,
-					Observed: e.ObservedAddr,
-				}})
-			case event.EvtPeerIdentificationFailed:
-				f.all.Add(told{peer: e.Peer, err: e.Reason})
-			}
-		}
-	}()
-	return f, nil
-}
-
-func (f *identities) Close() {
-	f.sub.Close()
-	<-f.done
 }

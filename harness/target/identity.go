@@ -6,11 +6,15 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify/pb"
 	ma "github.com/multiformats/go-multiaddr"
@@ -45,32 +49,11 @@ func (p *Puppet) Identified(ctx context.Context, id peer.ID, after int) (Identit
 	if p.host == nil {
 		return Identity{}, ErrNoHost
 	}
-	var last Identity
-	var failed error
-	all := &p.host.told.all
-	for seq, i := 0, 0; ; {
-		for _, t := range all.From(i) {
-			i++
-			if t.peer != id {
-				continue
-			}
-			if failed = t.err; failed != nil {
-				continue
-			}
-			seq++
-			last = t.id
-			last.Seq = seq
-		}
-		if last.Seq > after {
-			return last, nil
-		}
-		if failed != nil {
-			return Identity{}, fmt.Errorf("identify of %s: %w", id, failed)
-		}
-		if _, err := all.At(ctx, i); err != nil {
-			return Identity{}, fmt.Errorf("identify of %s: %w", id, err)
-		}
+	last, err := p.host.told.wait(ctx, id, after)
+	if err != nil {
+		return Identity{}, fmt.Errorf("identify of %s: %w", id, err)
 	}
+	return last, nil
 }
 
 // Identify asks a peer anew, on a stream of its own: what it tells at this moment, whether or not it pushed.
@@ -101,6 +84,81 @@ func (p *Puppet) Identify(ctx context.Context, id peer.ID) (Identity, error) {
 		out.Observed = a
 	}
 	return out, nil
+}
+
+// identities keeps what each peer told last in identify, at first and by pushes.
+type identities struct {
+	sub  event.Subscription
+	done chan struct{}
+
+	mu   sync.Mutex
+	last map[peer.ID]told
+	more chan struct{} // closed and replaced at each telling
+}
+
+type told struct {
+	id  Identity
+	err error // of the last attempt
+}
+
+func followIdentify(bus event.Bus) (*identities, error) {
+	sub, err := bus.Subscribe([]any{new(event.EvtPeerIdentificationCompleted), new(event.EvtPeerIdentificationFailed)},
+		eventbus.BufSize(64))
+	if err != nil {
+		return nil, err
+	}
+	f := &identities{sub: sub, done: make(chan struct{}), last: make(map[peer.ID]told), more: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		for e := range sub.Out() {
+			switch e := e.(type) {
+			case event.EvtPeerIdentificationCompleted:
+				f.put(e.Peer, Identity{Protocols: protocol.ConvertToStrings(e.Protocols), Addrs: e.ListenAddrs,
+					Agent: e.AgentVersion, Observed: e.ObservedAddr}, nil)
+			case event.EvtPeerIdentificationFailed:
+				f.put(e.Peer, Identity{}, e.Reason)
+			}
+		}
+	}()
+	return f, nil
+}
+
+func (f *identities) put(p peer.ID, id Identity, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.last[p].id
+	if err != nil {
+		f.last[p] = told{before, err}
+	} else {
+		id.Seq = before.Seq + 1
+		f.last[p] = told{id, nil}
+	}
+	close(f.more)
+	f.more = make(chan struct{})
+}
+
+func (f *identities) wait(ctx context.Context, p peer.ID, after int) (Identity, error) {
+	for {
+		f.mu.Lock()
+		t, more := f.last[p], f.more
+		f.mu.Unlock()
+		if t.id.Seq > after {
+			return t.id, nil
+		}
+		if t.err != nil {
+			return Identity{}, t.err
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return Identity{}, ctx.Err()
+		}
+	}
+}
+
+func (f *identities) Close() {
+	f.sub.Close()
+	<-f.done
 }
 
 // readIdentify merges the messages of an identify stream: large ones come in parts.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -56,6 +57,11 @@ const (
 	// acceptBacklog is how many inbound streams of a raw puppet may wait for Accept; more are reset. A target opens
 	// at most a few dozen to one peer (α is 10, rust's limit 32).
 	acceptBacklog = 256
+	// heardLimit and heardBytes are how much a puppet notes of what it hears: far more than any plan provokes (a lookup
+	// asks a peer once), and 60 puppets that a mad target floods still fit in memory. A stream that brings more is reset;
+	// a dial more is not noted.
+	heardLimit = 50_000
+	heardBytes = 32 << 20
 )
 
 // What can go wrong with a puppet's connections, besides the context's errors.
@@ -105,6 +111,7 @@ type Puppet struct {
 	host  *host // nil for Nobody
 	port  *port // of Nobody
 	heard Journal[Heard]
+	bytes atomic.Int64 // in heard
 	known directory
 	in    chan *Stream
 
@@ -272,7 +279,9 @@ func (p *Puppet) inbound(raw network.Stream) {
 	defer p.streams.Done()
 	from, proto := raw.Conn().RemotePeer(), string(raw.Protocol())
 	hear := func(e Event) {
-		p.heard.Add(Heard{At: e.At, From: from, Protocol: proto, Stream: raw.ID(), Body: e.Body, Raw: e.Raw})
+		if !p.note(Heard{At: e.At, From: from, Protocol: proto, Stream: raw.ID(), Body: e.Body, Raw: e.Raw}) {
+			raw.Reset()
+		}
 	}
 	if p.cfg.Kind == Serving {
 		p.serve(raw, from, hear)
@@ -287,7 +296,16 @@ func (p *Puppet) inbound(raw network.Stream) {
 }
 
 func (p *Puppet) dialled(from peer.ID, addr ma.Multiaddr) {
-	p.heard.Add(Heard{At: time.Now(), Dial: true, From: from, Addr: addr})
+	p.note(Heard{At: time.Now(), Dial: true, From: from, Addr: addr})
+}
+
+// note takes down what was heard, until it is too much.
+func (p *Puppet) note(h Heard) bool {
+	if p.heard.Len() >= heardLimit || p.bytes.Add(int64(len(h.Raw))) > heardBytes {
+		return false
+	}
+	p.heard.Add(h)
+	return true
 }
 
 // Heard is one thing that a puppet heard: a frame that a peer sent on a stream which the peer opened, or a dial.

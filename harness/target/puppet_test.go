@@ -376,6 +376,29 @@ func TestServingPuppet(t *testing.T) {
 	require.Equal(t, EOF, next(t, s).Kind)
 }
 
+func TestPuppetHearsOnlySoMuch(t *testing.T) {
+	a, b := pair(t, PuppetConfig{}, PuppetConfig{})
+	ctx := testDeadline(t)
+	s, err := a.Open(ctx, b.ID(), testProto)
+	require.NoError(t, err)
+	other, err := b.Accept(ctx)
+	require.NoError(t, err)
+	go func() { // else the reader would stop at pendingLimit
+		for err := error(nil); err == nil; {
+			_, err = other.Next(ctx)
+		}
+	}()
+	big := frame(make([]byte, FrameLimit))
+	for range heardBytes/len(big) + 1 {
+		if err = s.Write(ctx, big); err != nil {
+			break
+		}
+	}
+	require.Equal(t, Reset, next(t, s).Kind)
+	require.LessOrEqual(t, b.Heard().Len(), 1+heardBytes/len(big))
+	require.True(t, b.Connected(a.ID()))
+}
+
 func TestManyPuppets(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	t.Run("", func(t *testing.T) {

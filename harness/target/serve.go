@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// runningLimit is how many requests of a control channel may run at once; more wait in the pipe. A lookup load of 200 per
-// second with lookups of a second stays below.
+// runningLimit is how many requests of a control channel may run at once; one more is refused, since a request that
+// waited would keep a cancel behind it from being read. 200 lookups a second of a second each stay below.
 const runningLimit = 512
 
 // Handler is a node behind the control protocol.
@@ -25,11 +25,12 @@ type Handler interface {
 	Close() error
 }
 
-// ServeControl answers the requests on in with h until in ends, then cancels what runs, waits for it, and closes h. The
-// error is of reading or writing, or of closing h; the end of in is none.
+// ServeControl answers the requests on in with h until in or ctx ends, then cancels what runs, waits for it, and closes h.
+// The error is of reading or writing, or of closing h; the end of in or ctx is none. When ctx ends first, a goroutine
+// stays in Read until in is closed.
 func ServeControl(ctx context.Context, in io.Reader, out io.Writer, h Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &control{h: h, out: out, running: make(map[string]context.CancelFunc), slots: make(chan struct{}, runningLimit)}
+	s := &control{h: h, out: out, running: make(map[string]context.CancelFunc)}
 	err := s.readAll(ctx, in)
 	cancel()
 	s.ended.Wait()
@@ -38,7 +39,6 @@ func ServeControl(ctx context.Context, in io.Reader, out io.Writer, h Handler) e
 
 type control struct {
 	h     Handler
-	slots chan struct{}
 	ended sync.WaitGroup
 
 	mu      sync.Mutex
@@ -50,17 +50,36 @@ type control struct {
 }
 
 func (s *control) readAll(ctx context.Context, in io.Reader) error {
-	lines := bufio.NewReader(in)
+	lines := make(chan []byte)
+	ended := make(chan error, 1)
+	go func() {
+		r := bufio.NewReader(in)
+		for {
+			line, err := readLine(r)
+			if err != nil {
+				ended <- err
+				return
+			}
+			select {
+			case lines <- line:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 	for {
-		line, err := readLine(lines)
-		if err == io.EOF || ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		select {
+		case line := <-lines:
+			if len(bytes.TrimSpace(line)) > 0 {
+				s.take(ctx, line)
+			}
+		case err := <-ended:
+			if err == io.EOF {
+				return nil
+			}
 			return fmt.Errorf("control channel: %w", err)
-		}
-		if len(bytes.TrimSpace(line)) > 0 {
-			s.take(ctx, line)
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }
@@ -89,13 +108,13 @@ func (s *control) take(ctx context.Context, line []byte) {
 		s.answer(r.ID, struct{}{}, err)
 		return
 	}
-	s.slots <- struct{}{}
 	ctx, cancel := context.WithCancel(ctx)
-	s.mu.Lock()
-	s.running[string(r.ID)] = cancel
-	s.mu.Unlock()
+	if err := s.begin(string(r.ID), cancel); err != nil {
+		cancel()
+		s.answer(r.ID, nil, err)
+		return
+	}
 	s.ended.Go(func() {
-		defer func() { <-s.slots }()
 		defer cancel()
 		result, err := s.h.Do(ctx, r.Method, r.Params)
 		s.mu.Lock()
@@ -107,6 +126,20 @@ func (s *control) take(ctx context.Context, line []byte) {
 		}
 		s.answer(r.ID, result, err)
 	})
+}
+
+// begin notes a request as running.
+func (s *control) begin(id string, cancel context.CancelFunc) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.running[id]; ok {
+		return &Error{Code: CodeRequest, Message: fmt.Sprintf("id %s: a request with this id is under way", id)}
+	}
+	if len(s.running) >= runningLimit {
+		return Failed(Other, true, fmt.Errorf("%d requests are under way: no more at once", runningLimit))
+	}
+	s.running[id] = cancel
+	return nil
 }
 
 func (s *control) answer(id json.RawMessage, result any, err error) {
