@@ -167,14 +167,29 @@ func (r *runner) verdicts(p *plan.Plan, f finding) []record.Result {
 		default:
 			res.Verdict = record.Pass
 		}
+		res.Measured = f.measured(level)
 		if level == plan.Info || level == plan.May {
-			res.Measured = f.shown
+			if res.Verdict == record.Pass && missed != nil {
+				res.Why = "measured only: " + res.Why
+			}
 		} else if res.Verdict == record.Pass || res.Verdict == record.Fail || res.Verdict == record.Warn {
 			res.Verdict, res.Why = r.ledger.Judge(p.Header.ID, profile.String(), res.Verdict, res.Why)
 		}
 		all = append(all, res)
 	}
 	return all
+}
+
+// measured is what a report shows beside the verdict: which alternatives were taken, and the captures of a case that
+// only measures.
+func (f *finding) measured(level plan.Level) map[string]string {
+	out := map[string]string{}
+	for name, v := range f.shown {
+		if level == plan.Info || level == plan.May || strings.HasPrefix(name, "line ") {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // result is the frame of a verdict.

@@ -140,7 +140,7 @@ func (c *Config) Check() error {
 		}
 	}
 	if len(Select(c)) == 0 {
-		return fmt.Errorf("%w (%s) among %d; kadbench cases lists them", ErrNothing, c.filters(), len(c.Plans))
+		return fmt.Errorf("%w (%s) among %d cases; kadbench cases lists them", ErrNothing, c.filters(), len(c.Plans))
 	}
 	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,10 +89,8 @@ func transcript(r *run.Report, err error) string {
 			fmt.Fprintf(&b, ": %s", res.Why)
 		}
 		b.WriteByte('\n')
-		for _, name := range []string{"x", "y"} {
-			if v, ok := res.Measured[name]; ok {
-				fmt.Fprintf(&b, "  $%s %s\n", name, v)
-			}
+		for _, name := range slices.Sorted(maps.Keys(res.Measured)) {
+			fmt.Fprintf(&b, "  %s: %s\n", name, res.Measured[name])
 		}
 	}
 	var shown *record.Failure

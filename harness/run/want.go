@@ -42,6 +42,7 @@ func (s *script) wants(ctx context.Context, l *plan.Line, before outcome) (o out
 	if err != nil {
 		return o, err
 	}
+	s.observe(l, chosen)
 	// The block of each alternative that some stream took, once, in the order of the lines.
 	for n, a := range append([]*plan.Line{l}, l.Alts...) {
 		taken := false
@@ -60,6 +61,39 @@ func (s *script) wants(ctx context.Context, l *plan.Line, before outcome) (o out
 		}
 	}
 	return o, nil
+}
+
+// observe notes which alternatives were taken at a line that accepts several: "line 12": "silence (ruling 1)", and for a
+// range how often each.
+func (s *script) observe(l *plan.Line, chosen []int) {
+	if len(l.Alts) == 0 {
+		return
+	}
+	var words []string
+	for n, a := range append([]*plan.Line{l}, l.Alts...) {
+		times := 0
+		for _, c := range chosen {
+			if c == n {
+				times++
+			}
+		}
+		if times == 0 {
+			continue
+		}
+		text := expected(a)
+		if why := a.Stmt.(plan.Want).Why; why != "" {
+			text += " (" + why + ")"
+		}
+		if len(chosen) > 1 {
+			text = fmt.Sprintf("%d× %s", times, text)
+		}
+		words = append(words, text)
+	}
+	if len(words) > 0 {
+		s.mu.Lock()
+		s.shown[fmt.Sprintf("line %d", l.Pos.Line)] = strings.Join(words, ", ")
+		s.mu.Unlock()
+	}
 }
 
 // alternatives are what is accepted on stream i of a line, in order.

@@ -41,7 +41,7 @@ type world struct {
 	mu       sync.Mutex
 	streams  map[string]*stream
 	captures map[string]plan.Value
-	shown    map[string]string // captures for people
+	shown    map[string]string // for people: captures by name, and at which line which alternative was taken
 	prober   *member           // an identity of the harness's own, made when it is needed
 	probes   int
 	at       *plan.Line // where the script is
