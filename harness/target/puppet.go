@@ -81,7 +81,7 @@ type PuppetConfig struct {
 	Security  string         // noise or tls, over tcp only; default: both offered, noise first
 	IP        string         // where it listens and from where it dials; default 127.0.0.1
 	Claims    []ma.Multiaddr // addresses told in identify instead of the true ones
-	K         int            // how many peers a Serving puppet lists; default 20 (libp2p-kad L64)
+	K         int            // how many peers a Serving puppet lists; default 20 (libp2p-kad L47)
 }
 
 // Check says what is wrong with the configuration.
