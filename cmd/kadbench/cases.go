@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/kadbench/kadbench/harness/check"
@@ -45,7 +46,9 @@ func (c *casesCmd) Run(a *app) error {
 	if err := c.filters.apply(&cfg); err != nil {
 		return err
 	}
-	chosen := run.Select(&cfg)
+	chosen := slices.DeleteFunc(run.Select(&cfg), func(p *plan.Plan) bool { // a run counts these as skipped
+		return slices.ContainsFunc(c.Skip, func(glob string) bool { return run.Match(glob, p.Header.ID) })
+	})
 	if len(chosen) == 0 {
 		return fmt.Errorf("%w among %d (kadbench cases lists them)", run.ErrNothing, len(cfg.Plans))
 	}

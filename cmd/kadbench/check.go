@@ -107,7 +107,7 @@ func (c *checkCmd) check(a *app, after func()) error {
 		return c.abandon(log, err)
 	}
 
-	progress := a.progress(cfg.Targets)
+	progress := a.progress(cfg.Targets, len(run.Select(cfg)))
 	cfg.Log, cfg.Progress = log, progress.event
 	result, err := run.Check(a.ctx, *cfg)
 	progress.close()
@@ -149,7 +149,7 @@ func (c *checkCmd) show(a *app, s record.Summary, err error, after func()) error
 		after()
 	}
 	if errors.Is(err, run.ErrFailed) {
-		return &exitError{run.ExitCode(err)} // the report has said it
+		return &exitError{code: run.ExitCode(err)} // the report has said it
 	}
 	return err
 }

@@ -119,7 +119,7 @@ func (d *decodeCmd) Run(a *app) error {
 				what = "message"
 			}
 			fmt.Fprintf(a.stderr, "kadbench: decode: %s: %s at byte %d: %v\n", name, what, row.Offset, row.Err)
-			return &exitError{1}
+			return &exitError{code: 1}
 		}
 	}
 	return nil

@@ -53,7 +53,7 @@ func (d *doctorCmd) Run(a *app) error {
 	var err error
 	for _, f := range findings {
 		if f.required && !f.OK {
-			err = &exitError{1}
+			err = &exitError{code: 1}
 		}
 	}
 	if d.JSON {

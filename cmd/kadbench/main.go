@@ -82,9 +82,12 @@ func (a *app) fail(err error) int {
 		return 0
 	}
 	code := run.ExitCode(err)
-	var told *exitError
-	if errors.As(err, &told) {
-		return told.code
+	var exit *exitError
+	if errors.As(err, &exit) {
+		code = exit.code
+		if exit.err == nil {
+			return code
+		}
 	}
 	what := strings.TrimPrefix(err.Error(), run.ErrUsage.Error()+": ")
 	if code == 130 {
@@ -94,10 +97,18 @@ func (a *app) fail(err error) int {
 	return code
 }
 
-// exitError ends the command with a code when all that is to be said has been said.
-type exitError struct{ code int }
+// exitError ends the command with a code of its own. Without an error all that is to be said has been said.
+type exitError struct {
+	code int
+	err  error
+}
 
-func (e *exitError) Error() string { return fmt.Sprintf("exit %d", e.code) }
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
 
 // usage makes an error of the command line: exit code 2.
 func usage(format string, args ...any) error {

@@ -82,7 +82,7 @@ func (c *planFmtCmd) Run(a *app) error {
 		}
 	}
 	if differ {
-		return &exitError{1}
+		return &exitError{code: 1}
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (c *planLintCmd) Run(a *app) error {
 		fmt.Fprintf(a.stdout, "%s, nothing to complain of\n", report.Plural(len(c.Plans), "plan"))
 	}
 	if len(all.Fatal()) > 0 {
-		return &exitError{1}
+		return &exitError{code: 1}
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type progress struct {
 	err   io.Writer
 	w     io.Writer     // err, or above the bars
 	bars  *mpb.Progress // nil: plain lines
+	cases int           // chosen; a target that is asked in each profile runs them three times
 	state map[string]*targetProgress
 }
 
@@ -28,19 +29,20 @@ type progress struct {
 const longRun = 40
 
 type targetProgress struct {
-	bar           *mpb.Bar
-	done, total   int
-	failed, shown int // cases that failed; how many quarters were told
+	bar         *mpb.Bar
+	done, total int
+	failed      map[string]bool // cases, by id
+	shown       int             // how many quarters were told
 }
 
-func (a *app) progress(targets []target.Factory) *progress {
-	p := &progress{err: a.stderr, w: a.stderr, state: make(map[string]*targetProgress)}
+func (a *app) progress(targets []target.Factory, cases int) *progress {
+	p := &progress{err: a.stderr, w: a.stderr, cases: cases, state: make(map[string]*targetProgress)}
 	if _, yes := terminal(a.stderr); yes {
 		p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(64))
 		p.w = p.bars // writes above the bars
 	}
 	for _, t := range targets {
-		p.state[t.Name()] = &targetProgress{}
+		p.state[t.Name()] = &targetProgress{failed: make(map[string]bool)}
 	}
 	return p
 }
@@ -53,9 +55,13 @@ func (p *progress) event(e run.Event) {
 	}
 	switch e.Kind {
 	case run.Planned:
-		t.total = e.Total / len(p.state) // it counts the cases of all targets
+		t.total = e.Total
 		if p.bars == nil {
-			fmt.Fprintf(p.w, "%s: %s\n", report.Clean(e.Target), report.Plural(t.total, "case"))
+			passes := ""
+			if n := e.Total / max(1, p.cases); n > 1 {
+				passes = fmt.Sprintf(", in each of %d profiles", n)
+			}
+			fmt.Fprintf(p.w, "%s: %s%s\n", report.Clean(e.Target), report.Plural(p.cases, "case"), passes)
 			return
 		}
 		t.bar = p.bars.AddBar(int64(t.total),
@@ -70,7 +76,7 @@ func (p *progress) event(e run.Event) {
 		}
 		if quarter := t.done * 4 / max(1, t.total); p.bars == nil && quarter > t.shown && t.total >= longRun {
 			t.shown = quarter
-			fmt.Fprintf(p.w, "%s: %d of %d, %d failed\n", report.Clean(e.Target), t.done, t.total, t.failed)
+			fmt.Fprintf(p.w, "%s: %d of %d, %d failed\n", report.Clean(e.Target), t.done, t.total, len(t.failed))
 		}
 	}
 }
@@ -87,7 +93,7 @@ func (p *progress) tell(e run.Event) {
 	if len(in) == 0 {
 		return
 	}
-	p.state[e.Target].failed++
+	p.state[e.Target].failed[e.Case] = true
 	fmt.Fprintf(p.w, "%s: %s %s (%s)\n", report.Clean(e.Target), verdict, e.Case, strings.Join(in, " "))
 }
 

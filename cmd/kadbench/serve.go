@@ -62,7 +62,7 @@ func (s *serveCmd) Run(a *app) error {
 	}
 	defer node.Close()
 	if err := node.Start(a.ctx); err != nil {
-		return fmt.Errorf("serve: %w", err)
+		return &exitError{3, fmt.Errorf("serve: %w", err)} // as of any target that cannot be started
 	}
 	r := ready{Peer: node.ID().String(), Addrs: []string{}}
 	for _, addr := range node.Addrs() {
