@@ -53,7 +53,7 @@ func seeds(g *graph, target *Key, of []Peer) (near []Near) {
 
 // A lookup on a random graph ends, asks nobody twice, keeps to its number at a time, and finds the nearest of all.
 func TestLookupFindsNearest(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		cfg := Config{K: 20, Alpha: 1 + rng.IntN(10)}.withDefaults()
 		if rng.IntN(2) == 0 {
@@ -107,7 +107,7 @@ func TestLookupFindsNearest(t *testing.T) {
 // With peers that fail, let their time pass or answer late, a lookup still ends, and what it finds are the nearest of
 // those that answered, each of which nobody nearer was left unasked for.
 func TestLookupWithFailures(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		cfg := Config{Alpha: 1 + rng.IntN(10), Beta: rng.IntN(2) * 3}.withDefaults()
 		g := newGraph(rng, 100, 20)

@@ -1,0 +1,174 @@
+package kad
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// asking starts an operation at a node that knows three peers, and returns what it asks of them.
+func asking(t *testing.T, cfg Config, op Input) (*Kademlia, *Output, []Command) {
+	cfg.Mode = ModeServer
+	k := newNode(t, cfg)
+	fill(t, k, 3)
+	out := new(Output)
+	k.Step(2, op, out)
+	require.NoError(t, out.Err)
+	return k, out, append([]Command(nil), out.Commands...)
+}
+
+func progress(out *Output) (events []Event) {
+	for _, e := range out.Events {
+		if e.Kind == QueryProgressed {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// A record that is not of the key that was asked for, or was not valid, is none; the peers named beside it count all the
+// same.
+func TestWrongRecord(t *testing.T) {
+	k, out, asked := asking(t, Config{}, Input{Kind: OpGetRecord, Key: []byte("k")})
+	require.Len(t, asked, 3)
+	for i, v := range []Valid{valid(t, "another", "v"), {}} {
+		closer := []PeerInfo{{ID: fmt.Appendf(nil, "new %d", i), Addrs: Addrs("\x12\x01x")}}
+		k.Step(3, Input{Kind: GetRecordRes, Peer: asked[i].Peer, Query: 1, Key: []byte("k"), Valid: v, Closer: closer}, out)
+		require.Empty(t, progress(out))
+		require.Len(t, out.Commands, 1, "the new one is asked")
+		require.Equal(t, closer[0].ID, out.Commands[0].Peer.ID)
+		require.Equal(t, closer[0].Addrs, out.Commands[0].Peer.Addrs)
+	}
+	k.Step(3, Input{Kind: GetRecordRes, Peer: asked[2].Peer, Query: 1, Valid: valid(t, "k", "v")}, out)
+	found := progress(out)
+	require.Len(t, found, 1)
+	require.Equal(t, []byte("v"), found[0].Record.Value)
+	require.Equal(t, asked[2].Peer.ID, found[0].Peer.ID)
+}
+
+// The echo of a PUT_VALUE must be what was sent; anything else was not stored.
+func TestWrongEcho(t *testing.T) {
+	op := Input{Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Quorum: Majority}
+	for i := range 3 {
+		op.Closer = append(op.Closer, PeerInfo{ID: fmt.Appendf(nil, "peer %d", i)})
+	}
+	k, out, asked := asking(t, Config{}, op)
+	require.Len(t, asked, 3)
+	for i, echo := range []Input{{Key: []byte("k"), Value: []byte("v")}, {Key: []byte("k"), Value: []byte("w")}, {Key: []byte("l"), Value: []byte("v")}} {
+		echo.Kind, echo.Peer, echo.Query = PutRecordRes, asked[i].Peer, 1
+		k.Step(3, echo, out)
+	}
+	end := progress(out)
+	require.Len(t, end, 1)
+	require.Equal(t, QueryQuorumFailed, end[0].Err)
+	require.Len(t, end[0].Peers, 1)
+	require.Equal(t, Stats{Requests: 3, Successes: 1, Failures: 2, Start: 2, End: 3}, end[0].Stats)
+}
+
+// Only what was asked, of whom it was asked, and for the present key, is an answer.
+func TestStrayReplies(t *testing.T) {
+	k, out, asked := asking(t, Config{}, Input{Kind: OpGetClosestPeers, Key: []byte("k")})
+	closer := []PeerInfo{{ID: []byte("new"), Addrs: Addrs("\x12\x01x")}}
+	for _, in := range []Input{
+		{Kind: FindNodeRes, Peer: asked[0].Peer, Query: 2, Closer: closer},
+		{Kind: FindNodeRes, Peer: asked[0].Peer, Query: 1, Key: []byte("other"), Closer: closer},
+		{Kind: FindNodeRes, Peer: PeerInfo{ID: []byte("stranger")}, Query: 1, Closer: closer},
+		{Kind: FindNodeRes, Peer: PeerInfo{ID: []byte("local")}, Query: 1, Closer: closer},
+		{Kind: GetRecordRes, Peer: asked[0].Peer, Query: 1, Key: []byte("k"), Valid: valid(t, "k", "v"), Closer: closer},
+		{Kind: GetProvidersRes, Peer: asked[0].Peer, Query: 1, Providers: closer, Closer: closer},
+		{Kind: PutRecordRes, Peer: asked[0].Peer, Query: 1, Key: []byte("k")},
+		{Kind: AddProviderRes, Peer: asked[0].Peer, Query: 1},
+		{Kind: QueryError, Peer: asked[0].Peer, Query: 1, Key: []byte("other")},
+	} {
+		k.Step(3, in, out)
+		require.Empty(t, out.Commands, "%v", in)
+		require.Empty(t, out.Events, "%v", in)
+	}
+	require.Zero(t, k.dir.Find([]byte("new")), "who is named in a stray reply is not remembered")
+	require.Equal(t, Stats{Requests: 3, Start: 2}, k.queries[0].stats)
+	k.Step(3, Input{Kind: FindNodeRes, Peer: asked[0].Peer, Query: 1, Key: []byte("k"), Closer: closer}, out)
+	require.Len(t, out.Commands, 1)
+}
+
+// A reply may name this node, somebody twice, or ten thousand: it is never asked itself, nobody is asked twice, and no more
+// than two times K are read.
+func TestReplyNamesTooMuch(t *testing.T) {
+	k, out, asked := asking(t, Config{Alpha: 255}, Input{Kind: OpGetClosestPeers, Key: []byte("k")})
+	var closer []PeerInfo
+	for i := range 10_000 {
+		closer = append(closer, PeerInfo{ID: fmt.Appendf(nil, "fake %d", i/2), Addrs: Addrs("\x12\x01x")})
+	}
+	closer[0].ID = []byte("local")
+	k.Step(3, Input{Kind: FindNodeRes, Peer: asked[0].Peer, Query: 1, Closer: closer}, out)
+	seen := map[string]bool{"local": true}
+	for _, c := range out.Commands {
+		require.False(t, seen[string(c.Peer.ID)], "%v", c)
+		seen[string(c.Peer.ID)] = true
+	}
+	require.Len(t, out.Commands, 20)
+	require.Less(t, k.dir.Len(), 30)
+}
+
+// What is heard of a peer's addresses is added to what is known; an empty list takes nothing away, and a long one is cut.
+func TestHeardAddresses(t *testing.T) {
+	k, out, asked := asking(t, Config{Alpha: 3}, Input{Kind: OpGetClosestPeers, Key: []byte("k")})
+	long := Addrs(nil)
+	for i := range 2000 {
+		long = long.Add(fmt.Appendf(nil, "address %d", i))
+	}
+	name := func(i int, addrs Addrs) {
+		k.Step(3, Input{Kind: FindNodeRes, Peer: asked[i].Peer, Query: 1, Closer: []PeerInfo{
+			{ID: []byte("far"), Addrs: addrs}, {ID: []byte("peer 2"), Addrs: addrs}, {ID: []byte("local"), Addrs: addrs},
+		}}, out)
+	}
+	name(0, Addrs("\x12\x03one"))
+	require.Equal(t, Addrs("\x12\x03one"), out.Commands[0].Peer.Addrs)
+	name(1, Addrs("\x12\x03two"))
+	q := k.queries[0]
+	far, two := k.dir.Find([]byte("far")), k.dir.Find([]byte("peer 2"))
+	require.Equal(t, Addrs("\x12\x03one\x12\x03two"), q.heard.of(far))
+	require.Equal(t, Addrs("\x12\x06/mem/2"), k.dir.Addrs(two), "hearsay is not confirmed")
+	name(2, nil)
+	require.Equal(t, Addrs("\x12\x03one\x12\x03two"), q.heard.of(far))
+	require.Nil(t, q.heard.of(k.self))
+
+	q.heard.add(far, long)
+	require.LessOrEqual(t, len(q.heard.of(far)), 2*maxHeardBytes)
+	n := len(q.heard.of(far))
+	q.heard.add(far, Addrs("\x12\x04more"))
+	require.Len(t, q.heard.of(far), n, "enough is enough")
+	k.Step(3, Input{Kind: AddressFailed, Peer: PeerInfo{ID: []byte("far")}, Addr: []byte("one")}, out)
+	require.False(t, q.heard.of(far).Contains([]byte("one")))
+	k.Step(3, Input{Kind: AddressChanged, Peer: PeerInfo{ID: []byte("far")}, OldAddr: []byte("two"), Addr: []byte("tre")}, out)
+	require.True(t, q.heard.of(far).Contains([]byte("tre")))
+	require.False(t, q.heard.of(far).Contains([]byte("two")))
+	q.heard.keep(func(p Peer) bool { return p == two })
+	require.Nil(t, q.heard.of(far))
+	require.NotNil(t, q.heard.of(two))
+}
+
+// Providers are told once per answer, with their addresses, whether the Directory knows them or not.
+func TestProvidersFound(t *testing.T) {
+	k, out, asked := asking(t, Config{}, Input{Kind: OpGetProviders, Key: []byte("k")})
+	providers := []PeerInfo{{ID: []byte("p"), Addrs: Addrs("\x12\x01x")}, {ID: []byte("p")}, {}, {ID: []byte("peer 1")}}
+	k.Step(3, Input{Kind: GetProvidersRes, Peer: asked[0].Peer, Query: 1, Providers: providers}, out)
+	events := progress(out)
+	require.Len(t, events, 1)
+	require.Equal(t, []PeerInfo{{ID: []byte("p"), Addrs: Addrs("\x12\x01x")}, {Peer: k.dir.Find([]byte("peer 1")), ID: []byte("peer 1")}}, events[0].Providers)
+	require.False(t, events[0].Step.Last)
+	require.Zero(t, k.dir.Find([]byte("p")))
+
+	k.Step(3, Input{Kind: GetProvidersRes, Peer: asked[1].Peer, Query: 1}, out)
+	require.Empty(t, out.Events, "no event for nothing")
+
+	many := make([]PeerInfo, 5000)
+	for i := range many {
+		many[i].ID = fmt.Appendf(nil, "provider %d", i)
+	}
+	k.Step(3, Input{Kind: GetProvidersRes, Peer: asked[2].Peer, Query: 1, Providers: many}, out)
+	events = progress(out)
+	require.Len(t, events, 2)
+	require.Len(t, events[0].Providers, maxProviders)
+	require.True(t, events[1].Step.Last)
+}
