@@ -116,3 +116,114 @@ func TestOperations(t *testing.T) {
 		})
 	}
 }
+
+// TestFindPeer finds one that is no server: whoever is connected to it tells where it listens.
+func TestFindPeer(t *testing.T) {
+	ctx := context20(t)
+	servers, client := swarm(t, 3, p2p.Config{})
+	h := connect(t, bare(t), servers[2])
+	require.NoError(t, servers[2].Connect(ctx, *host.InfoFromHost(h))) // waits for identify
+	found, err := client.FindPeer(ctx, h.ID())
+	require.NoError(t, err)
+	assert.Equal(t, h.ID(), found.Peer.ID)
+	assert.Equal(t, h.Addrs(), found.Peer.Addrs)
+	assert.NotZero(t, found.Stats.Requests)
+
+	own, err := client.FindPeer(ctx, client.ID())
+	require.NoError(t, err)
+	assert.Equal(t, client.Host().Addrs(), own.Peer.Addrs)
+	_, err = client.FindPeer(ctx, start(t, p2p.Config{}).ID())
+	assert.ErrorIs(t, err, p2p.ErrNotFound)
+	_, err = client.FindPeer(ctx, "nobody")
+	assert.ErrorIs(t, err, p2p.ErrInvalid)
+}
+
+func TestRecords(t *testing.T) {
+	ctx := context20(t)
+	servers, client := swarm(t, 4, p2p.Config{})
+	for _, s := range servers {
+		require.NoError(t, client.Connect(ctx, info(s)))
+	}
+	key := []byte("/v/key")
+	put := func(value string, to ...peer.ID) {
+		got, err := client.PutRecord(ctx, p2p.Record{Key: key, Value: []byte(value)}, kad.All, to...)
+		require.NoError(t, err)
+		assert.Len(t, got.Stored, len(to))
+	}
+	put("ok 1", servers[0].ID(), servers[1].ID())
+	put("ok 3", servers[2].ID())
+	put("ok 2", servers[3].ID())
+	got, err := client.GetRecord(ctx, key, 0)
+	require.NoError(t, err)
+	assert.Equal(t, "ok 3", string(got.Value))
+	assert.Len(t, got.Records, 4)
+
+	// Those who are asked with a quorum of 1 may have any of them, and one is enough.
+	got, err = client.GetRecord(ctx, key, 1)
+	require.NoError(t, err)
+	assert.NotEmpty(t, got.Records)
+
+	_, err = client.PutRecord(ctx, p2p.Record{Key: key, Value: []byte("ok 4"), Lifetime: time.Hour}, kad.Majority)
+	require.NoError(t, err)
+	require.NoError(t, client.RemoveRecord(key))
+	got, err = client.GetRecord(ctx, key, 0)
+	require.NoError(t, err)
+	assert.Equal(t, "ok 4", string(got.Value))
+	for _, r := range got.Records {
+		assert.NotEqual(t, client.ID(), r.Peer)
+	}
+}
+
+func TestProviders(t *testing.T) {
+	ctx := context20(t)
+	servers, client := swarm(t, 4, p2p.Config{})
+	for _, s := range servers[:3] {
+		_, err := s.StartProviding(ctx, multihash)
+		require.NoError(t, err)
+	}
+	all, err := client.GetProviders(ctx, multihash, 0)
+	require.NoError(t, err)
+	assert.Len(t, all.Providers, 3)
+	two, err := client.GetProviders(ctx, multihash, 2)
+	require.NoError(t, err)
+	assert.Len(t, two.Providers, 2)
+	require.NoError(t, servers[0].StopProviding(multihash))
+	_, err = client.GetProviders(ctx, []byte("nothing"), 0)
+	assert.NoError(t, err)
+}
+
+func TestTable(t *testing.T) {
+	servers, _ := swarm(t, 3, p2p.Config{})
+	n := start(t, p2p.Config{})
+	for _, s := range servers {
+		update, err := n.AddAddress(s.ID(), s.Addrs()[0])
+		require.NoError(t, err)
+		assert.Equal(t, kad.UpdateSuccess, update)
+	}
+	assert.Len(t, n.Table(), 3)
+	_, err := n.AddAddress(servers[0].ID(), servers[1].Addrs()[0])
+	assert.ErrorIs(t, err, p2p.ErrInvalid)
+
+	removed, err := n.RemoveAddress(servers[0].ID(), servers[0].Addrs()[0])
+	require.NoError(t, err)
+	assert.True(t, removed)
+	removed, err = n.RemovePeer(servers[1].ID())
+	require.NoError(t, err)
+	assert.True(t, removed)
+	removed, err = n.RemovePeer(servers[1].ID())
+	require.NoError(t, err)
+	assert.False(t, removed)
+	assert.Equal(t, []peer.ID{servers[2].ID()}, n.Table())
+
+	// It dials by the address that it was given.
+	near, err := n.GetClosestPeers(context20(t), []byte("k"), 2)
+	require.NoError(t, err)
+	assert.Len(t, near.Peers, 2)
+}
+
+func TestBootstrapPeers(t *testing.T) {
+	server := start(t, p2p.Config{})
+	n := start(t, p2p.Config{Bootstrap: []string{server.Addrs()[0].String()}})
+	require.Eventually(t, func() bool { return len(n.Table()) == 1 && len(server.Table()) == 1 }, bound, tick)
+	assert.Equal(t, []string{p2p.DefaultProtocol}, n.ProtocolNames())
+}

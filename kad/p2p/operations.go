@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -97,13 +98,18 @@ func (n *Node) GetClosestPeers(ctx context.Context, key []byte, count int) (Clos
 	return res, nil
 }
 
-// FindPeer finds the addresses of a peer: of one that is connected from the host's peerstore, else by a lookup of its
+// FindPeer finds the addresses of a peer: its own, or those of one that is connected, from the host's peerstore, else by a lookup of its
 // id, which ends with the first reply that names it.
 func (n *Node) FindPeer(ctx context.Context, id peer.ID) (FoundPeer, error) {
 	if !validID([]byte(id)) {
 		return FoundPeer{}, fmt.Errorf("find peer: %w: peer id %x", ErrInvalid, string(id))
 	}
-	if n.host != nil && n.host.Network().Connectedness(id) == network.Connected {
+	switch {
+	case n.host == nil:
+		return FoundPeer{}, fmt.Errorf("find peer: %w", ErrClosed)
+	case id == n.id:
+		return FoundPeer{Peer: *host.InfoFromHost(n.host)}, nil
+	case n.host.Network().Connectedness(id) == network.Connected:
 		return FoundPeer{Peer: n.host.Peerstore().PeerInfo(id)}, nil
 	}
 	q, err := n.start(ctx, kad.Input{Kind: kad.OpGetClosestPeers, Key: []byte(id)}, []byte(id))

@@ -36,11 +36,11 @@ func Namespaces(names ...string) map[string]kad.Validator {
 // them; neither part may be empty.
 func SplitKey(key []byte) (namespace string, rest []byte, err error) {
 	if len(key) == 0 || key[0] != '/' {
-		return "", nil, fmt.Errorf("%w: key %.40q: want /namespace/...", ErrInvalid, key)
+		return "", nil, fmt.Errorf("%w: key %.40q: want /namespace/name", ErrInvalid, key)
 	}
 	ns, rest, ok := bytes.Cut(key[1:], []byte{'/'})
 	if !ok || len(ns) == 0 || len(rest) == 0 {
-		return "", nil, fmt.Errorf("%w: key %.40q: want /namespace/...", ErrInvalid, key)
+		return "", nil, fmt.Errorf("%w: key %.40q: want /namespace/name", ErrInvalid, key)
 	}
 	return string(ns), rest, nil
 }
