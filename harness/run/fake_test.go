@@ -7,11 +7,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/kadbench/kadbench/harness/target"
 	"github.com/kadbench/kadbench/kad/wire"
@@ -30,7 +33,7 @@ import (
 //	hang             it never answers anybody again
 //	nothing
 //
-// Any other key, such as that of a probe, is echoed.
+// Any other key, such as that of a probe, gets those who have a seat.
 type fake struct {
 	options []string // of hello
 	methods []string
@@ -41,6 +44,7 @@ type fake struct {
 	seats   bool   // its table holds whoever connects
 
 	onceOnly bool // only the first process crashes
+	added    bool // its table holds whom add_address names
 
 	mu     sync.Mutex
 	made   int
@@ -77,6 +81,7 @@ type fakeNode struct {
 	lock   sync.Mutex
 	counts map[string]int
 	first  bool // process of the fake
+	table  []string
 }
 
 func (n *fakeNode) Hello(context.Context) (*target.Hello, error) {
@@ -127,26 +132,37 @@ func (n *fakeNode) Start(_ context.Context, p target.StartParams) (*target.Start
 	return started, nil
 }
 
-func (n *fakeNode) Call(_ context.Context, method string, _, result any) error {
-	if method != "table" || n.fake.methods == nil {
+func (n *fakeNode) Call(_ context.Context, method string, params, result any) error {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	switch {
+	case !slices.Contains(n.methods, method):
 		return target.UnknownMethod(method)
-	}
-	var table struct {
-		Peers []string `json:"peers"`
-	}
-	table.Peers = []string{}
-	if n.seats {
-		for _, h := range n.puppet.Heard().From(0) {
-			if h.Dial {
-				table.Peers = append(table.Peers, h.From.String())
-			}
+	case method == "add_address":
+		if n.added {
+			n.table = append(n.table, params.(map[string]string)["peer"])
 		}
+		return nil
 	}
-	b, err := json.Marshal(table)
+	peers := append([]string{}, n.table...)
+	for _, id := range n.seated() {
+		peers = append(peers, id.String())
+	}
+	b, err := json.Marshal(map[string][]string{"peers": peers})
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(b, result)
+}
+
+// seated are those who connected, if that gives them a seat.
+func (n *fakeNode) seated() (ids []peer.ID) {
+	for _, h := range n.puppet.Heard().From(0) {
+		if h.Dial && n.seats {
+			ids = append(ids, h.From)
+		}
+	}
+	return ids
 }
 
 func (n *fakeNode) Stop(context.Context) error {
@@ -241,9 +257,14 @@ func (n *fakeNode) answer(ctx context.Context, s *target.Stream, key string, bod
 			return true
 		case "nothing":
 		default:
-			if i == 0 {
-				frame(body)
+			if i > 0 {
+				continue
 			}
+			m := wire.Message{Type: wire.FindNode, Key: []byte(key)}
+			for _, id := range n.seated() {
+				m.CloserPeers = append(m.CloserPeers, wire.Peer{ID: []byte(id)})
+			}
+			frame(wire.Append(nil, &m))
 		}
 	}
 	return true

@@ -251,7 +251,10 @@ func (r *runner) on(ctx context.Context, p *plan.Plan, n *node) finding {
 	r.config.Log.Write(record.Entry{Type: record.TypeCase, Target: n.name, Case: p.Header.ID, Event: "begin"})
 	f := r.attempts(ctx, p, n)
 	if silent(f) && f.ended == nil && ctx.Err() == nil {
-		if err := healthy(ctx, n, r.config.patience()); err != nil && ctx.Err() == nil {
+		if err := healthy(ctx, n, r.config.patience(), func(e record.Entry) {
+			e.Target, e.Case, e.Stream, e.Peer = n.name, p.Header.ID, "(health)", "(harness)"
+			r.config.Log.Write(e)
+		}); err != nil && ctx.Err() == nil {
 			f.ended, f.log = errHung, n.target.Log()
 			for i, missed := range f.failed {
 				if missed != nil {

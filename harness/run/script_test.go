@@ -65,9 +65,11 @@ func configure(t *testing.T, src string, f *fake, c *run.Config) {
 		case "remote":
 			f.remote = true
 		case "seats":
-			f.seats, f.methods = true, []string{"table"}
-		case "table":
-			f.methods = []string{"table"}
+			f.seats = true
+		case "added":
+			f.added = true
+		case "methods":
+			f.methods = strings.Split(arg, ",")
 		case "broken":
 			f.broken = arg
 		case "options":

@@ -19,11 +19,9 @@ import (
 )
 
 const (
-	// seatTime is how long a target may take to admit its peers: some probe each for up to 10 s, some wait for a first
-	// self-query.
-	seatTime = 20 * time.Second
-	// seatPatience is how long connections alone may do it before add_address is tried.
-	seatPatience = 2 * time.Second
+	// A target may take two patiences, 20 s, to admit its peers: some probe each for up to 10 s, some wait for a first
+	// self-query. After a fifth of one, 2 s, add_address is tried where connections alone have not done it.
+	seatPatiences, offerFraction = 2, 5
 	// besideBits is how near to a peer a key is asked for: among the 400 peers of a very full table, one which shares 12
 	// bits with the key is among the 20 nearest.
 	besideBits = 12
@@ -61,14 +59,14 @@ func (s *script) seat(ctx context.Context, l *plan.Line, seat plan.Seat) (outcom
 		if len(missing) == 0 {
 			return outcome{}, nil
 		}
-		if time.Since(began) > seatTime {
+		if time.Since(began) > seatPatiences*s.patience {
 			var names []string
 			for _, m := range missing {
 				names = append(names, m.Name)
 			}
-			return outcome{}, s.unseated(l, fmt.Errorf("after %s the table does not hold %s", seatTime, strings.Join(names, " ")))
+			return outcome{}, s.unseated(l, fmt.Errorf("after %s the table does not hold %s", seatPatiences*s.patience, strings.Join(names, " ")))
 		}
-		if !offered && time.Since(began) > seatPatience && s.node.offers("add_address") {
+		if !offered && time.Since(began) > s.patience/offerFraction && s.node.offers("add_address") {
 			offered = true
 			for _, m := range missing {
 				if err := s.offer(ctx, m, "add_address"); err != nil {
@@ -147,7 +145,7 @@ func (s *script) listed(ctx context.Context, p *target.Puppet, id peer.ID) (bool
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	var answer wire.Message
-	err := ask(ctx, p, s.node, s.node.protocol, besideKey(id), func(record.Entry) {}, &answer)
+	err := ask(ctx, p, s.node, s.node.protocol, besideKey(id), s.noting("(seat)", "(harness)"), &answer)
 	if err != nil {
 		return false, err
 	}
@@ -172,7 +170,7 @@ func besideKey(id peer.ID) []byte {
 }
 
 // healthy asks the node for any sign of life.
-func healthy(ctx context.Context, n *node, patience time.Duration) error {
+func healthy(ctx context.Context, n *node, patience time.Duration, log func(record.Entry)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p, err := n.puppet(target.PuppetConfig{Kind: target.Client})
@@ -183,7 +181,7 @@ func healthy(ctx context.Context, n *node, patience time.Duration) error {
 	if err := p.Connect(ctx, n.info()); err != nil {
 		return err
 	}
-	err = ask(ctx, p, n, n.protocol, []byte("alive?"), func(record.Entry) {}, nil)
+	err = ask(ctx, p, n, n.protocol, []byte("alive?"), log, nil)
 	if errors.Is(err, target.ErrRefused) {
 		return nil // a client answers nobody, but it did answer us
 	}

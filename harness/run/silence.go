@@ -83,10 +83,7 @@ func (s *script) probe(ctx context.Context, m *member, proto string) error {
 		key[i] = byte(r.Uint32())
 	}
 	s.mu.Unlock()
-	return ask(ctx, m.puppet, s.node, proto, key, func(e record.Entry) {
-		e.Stream, e.Peer = "(probe)", m.Name
-		s.record(e)
-	}, nil)
+	return ask(ctx, m.puppet, s.node, proto, key, s.noting("(probe)", m.Name), nil)
 }
 
 // ask makes one FIND_NODE exchange on a stream of its own.

@@ -278,10 +278,7 @@ func (w *world) own() (*member, error) {
 // open opens a stream of a member to the target.
 func (w *world) open(ctx context.Context, name string, m *member, proto string, lazy bool) *stream {
 	s := &stream{name: name, from: m, proto: proto, since: w.log.Since}
-	s.log = func(e record.Entry) {
-		e.Stream, e.Peer = name, m.Name
-		w.record(e)
-	}
+	s.log = w.noting(name, m.Name)
 	if err := m.puppet.Connect(ctx, w.node.info()); err != nil {
 		s.fault = err
 	} else if lazy {
@@ -306,6 +303,14 @@ func (w *world) open(ctx context.Context, name string, m *member, proto string, 
 func (w *world) record(e record.Entry) {
 	e.Case, e.Target, e.Attempt = w.plan.Header.ID, w.node.name, w.attempt
 	w.log.Write(e)
+}
+
+// noting is record for the frames of one stream.
+func (w *world) noting(stream, peer string) func(record.Entry) {
+	return func(e record.Entry) {
+		e.Stream, e.Peer = stream, peer
+		w.record(e)
+	}
 }
 
 // stream finds a stream by name.
