@@ -57,7 +57,7 @@ type ProgressStep struct {
 type Event struct {
 	Kind   EventKind
 	Peer   PeerInfo
-	Old    Peer // RoutingUpdated: who was evicted for it
+	Old    PeerInfo // RoutingUpdated: who was evicted for it
 	New    bool
 	Bucket int
 	Mode   Mode

@@ -160,9 +160,7 @@ func (n Names) Event(e *Event) string {
 	if e.Kind == RoutingUpdated {
 		l.flag("new", e.New)
 		l.pair("bucket", fmt.Sprint(e.Bucket))
-		if e.Old != 0 {
-			l.pair("old", n.peer(PeerInfo{Peer: e.Old}))
-		}
+		l.peer("old", e.Old)
 	}
 	l.key("key", e.Key)
 	if len(e.Record.Key) > 0 {

@@ -54,7 +54,7 @@ func TestFormat(t *testing.T) {
 		},
 		"set_protocols mode=client": Command{Kind: SetProtocols, Mode: ModeClient},
 		"routing_updated …deadbeef new bucket=5 old=#4": Event{
-			Kind: RoutingUpdated, Peer: peer, New: true, Bucket: 5, Old: 4,
+			Kind: RoutingUpdated, Peer: peer, New: true, Bucket: 5, Old: PeerInfo{Peer: 4},
 		},
 		"inbound_request ping …deadbeef": Event{Kind: InboundRequest, Inbound: PingReq, Peer: peer},
 		"get_record query=2 key=k found candidates=[…deadbeef] err=not_found requests=3/2/1 hops=4 step=5 last": Event{

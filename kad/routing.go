@@ -77,7 +77,10 @@ func (k *Kademlia) dialHead(p Peer, out *Output) {
 
 func (k *Kademlia) routingUpdated(p, old Peer, fresh bool, out *Output) {
 	ev := out.event(RoutingUpdated)
-	ev.Peer, ev.Old, ev.New, ev.Bucket = k.dir.Info(p), old, fresh, k.table.bucketOf(p)
+	ev.Peer, ev.New, ev.Bucket = k.dir.Info(p), fresh, k.table.bucketOf(p)
+	if old != 0 {
+		ev.Old = k.dir.Info(old)
+	}
 }
 
 // applyPending gives the places to those that have waited long enough.
