@@ -170,7 +170,7 @@ func (n *Node) Close() error {
 	n.cancel()
 	var err error
 	if n.host != nil {
-		n.serve(false)
+		n.applyMode() // the context has ended: no more serving
 		n.outbound.close()
 		if n.ownsHost {
 			err = n.host.Close()

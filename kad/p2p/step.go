@@ -139,26 +139,18 @@ func (n *Node) loop() {
 	}
 }
 
-// applyMode brings the host in line with the mode that the core wants.
+// applyMode brings the host in line with the mode that the core wants: it sets or removes the stream handlers, which
+// makes identify advertise the protocol or not, and resets a client's open inbound streams. What is wanted is read
+// under the lock, or a caller that was held up would bring back an older mode.
 func (n *Node) applyMode() {
-	n.mu.Lock()
-	open := n.started && !n.closed
-	n.mu.Unlock()
-	if open {
-		n.serve(n.server.Load())
-	}
-}
-
-// serve sets or removes the stream handlers, which makes identify advertise the protocol or not; a client's open
-// inbound streams are reset.
-func (n *Node) serve(on bool) {
 	n.modeSet.Lock()
 	defer n.modeSet.Unlock()
-	if on == n.serving || on && n.ctx.Err() != nil {
+	serve := n.server.Load() && n.ctx.Err() == nil
+	if serve == n.serving {
 		return
 	}
-	n.serving = on
-	if on {
+	n.serving = serve
+	if serve {
 		n.inbound.open()
 		for _, p := range n.protocols {
 			n.host.SetStreamHandler(p, n.inbound.handle)
