@@ -42,9 +42,10 @@ func newListener(ctx context.Context, name string, full ma.Multiaddr, info peer.
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
+	called, version := splitAgent(said.Agent)
 	return &listener{
 		name: name,
-		hello: Hello{Name: said.Agent, Version: "unknown", Language: "unknown", Protocols: said.Protocols,
+		hello: Hello{Name: called, Version: version, Language: "unknown", Protocols: said.Protocols,
 			Methods: []string{"hello", "start"}},
 		start: Started{Peer: info.ID.String(), Addrs: []string{full.String()}},
 		died:  make(chan struct{}),

@@ -169,6 +169,12 @@ func read[T any](params json.RawMessage) (T, error) {
 	return p, badParam("params", "%v", err)
 }
 
+// What hello and identify call this target.
+const (
+	name    = "go-libp2p"
+	library = "github.com/libp2p/go-libp2p-kad-dht"
+)
+
 // version of a module that we were built with.
 func version(module string) string {
 	if info, ok := debug.ReadBuildInfo(); ok {

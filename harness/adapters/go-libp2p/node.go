@@ -216,7 +216,7 @@ func (n *node) hello(_ context.Context, raw json.RawMessage) (any, error) {
 	}
 	slices.Sort(methods)
 	return map[string]any{
-		"name": "go-libp2p", "version": version("github.com/libp2p/go-libp2p-kad-dht"), "language": "go",
+		"name": name, "version": version(library), "language": "go",
 		"protocols": []string{literal}, "methods": methods,
 		"options": []string{"protocol", "k", "alpha", "beta", "listen", "transports.tcp", "transports.quic", "namespaces.pk", "namespaces.ipns", "namespaces.v",
 			"filter.none", "filter.public", "background", "expiry.record", "expiry.provider", "expiry.address", "expiry.refresh",

@@ -82,7 +82,10 @@ func (p *startParams) newHost(unlimited bool) (host.Host, error) {
 	if at == "" {
 		at = "/ip4/127.0.0.1"
 	}
-	opts := []libp2p.Option{libp2p.Identity(priv), libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery()}
+	opts := []libp2p.Option{
+		libp2p.Identity(priv), libp2p.UserAgent(name + "/" + version(library)),
+		libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery(),
+	}
 	if unlimited {
 		opts = append(opts, libp2p.ResourceManager(&network.NullResourceManager{}), libp2p.ConnectionManager(connmgr.NullConnMgr{}))
 	}
