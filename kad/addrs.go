@@ -19,6 +19,10 @@ const addrTag = 0x12
 // nobody sends more in a reply that others can read.
 const maxAddrBytes = 8 << 10
 
+// maxAddrCount is how many addresses such a list may have, and how many of another's list are read: they are compared each
+// with each, so that 8 KiB of tiny ones would cost milliseconds. Peers with many transports announce about fifty.
+const maxAddrCount = 128
+
 var errAddrs = errors.New("addrs: not a list of tagged, length-prefixed multiaddrs")
 
 // cut splits the first address off a list. ok is false at the end and where the list is malformed.
@@ -79,10 +83,16 @@ func (a Addrs) Contains(addr []byte) bool {
 }
 
 // Add returns a list with the address at its end, or the same list if it is there already, empty, or would make the list
-// longer than 8 KiB.
+// longer than 8 KiB or 128 addresses.
 func (a Addrs) Add(addr []byte) Addrs {
-	if len(addr) == 0 || len(a)+len(addr)+3 > maxAddrBytes || a.Contains(addr) {
+	if len(addr) == 0 || len(a)+len(addr)+3 > maxAddrBytes {
 		return a
+	}
+	n := 0
+	for have := range a.All() {
+		if n++; n == maxAddrCount || bytes.Equal(have, addr) {
+			return a
+		}
 	}
 	out := make(Addrs, 0, len(a)+len(addr)+3)
 	out = append(out, a...)
@@ -91,9 +101,13 @@ func (a Addrs) Add(addr []byte) Addrs {
 	return append(out, addr...)
 }
 
-// Merge returns a list with the addresses of both, a's first.
+// Merge returns a list with the addresses of both, a's first, as far as they fit; of the other list the first 128 are read.
 func (a Addrs) Merge(more Addrs) Addrs {
+	n := 0
 	for addr := range more.All() {
+		if n++; n > maxAddrCount {
+			break
+		}
 		a = a.Add(addr)
 	}
 	return a
@@ -128,10 +142,10 @@ func (a Addrs) Replace(old, addr []byte) Addrs {
 	return out
 }
 
-// clone copies a list out of lent memory, cut at the first malformed address and at limit bytes.
+// clone copies a list out of lent memory, cut at the first malformed address, at limit bytes and at 128 addresses.
 func (a Addrs) clone(limit int) Addrs {
 	n, rest := 0, a
-	for {
+	for range maxAddrCount {
 		_, next, ok := rest.cut()
 		if !ok || len(a)-len(next) > limit {
 			break

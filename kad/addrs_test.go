@@ -42,13 +42,25 @@ func TestAddrsAreReplaced(t *testing.T) {
 
 func TestAddrsLimit(t *testing.T) {
 	var a Addrs
-	for i := range 5000 {
+	for i := range 500 {
 		a = a.Add([]byte{byte(i), byte(i >> 8), 'x', 'y'})
 	}
-	require.LessOrEqual(t, len(a), maxAddrBytes)
-	require.Greater(t, len(a), maxAddrBytes-8)
+	require.Equal(t, maxAddrCount, a.Len())
 	require.Len(t, a.clone(100), 96, "whole addresses only")
 	require.Equal(t, a, a.clone(maxAddrBytes))
+
+	var long Addrs
+	for i := range 500 {
+		long = long.Add(append(make([]byte, 100), byte(i), byte(i>>8)))
+	}
+	require.LessOrEqual(t, len(long), maxAddrBytes)
+	require.Greater(t, len(long), maxAddrBytes-110)
+	require.Equal(t, long, long.Merge(a).Merge(long)[:len(long)])
+
+	// A list that breaks the limits is read no farther than they go.
+	huge := bytes.Repeat(Addrs("\x12\x01x"), 100_000)
+	require.Equal(t, maxAddrCount, Addrs(huge).clone(maxAddrBytes).Len())
+	require.Equal(t, 1, Addrs(nil).Merge(append(huge, "\x12\x01y"...)).Len())
 }
 
 func TestAddrsMalformed(t *testing.T) {
@@ -71,7 +83,7 @@ func FuzzAddrs(f *testing.F) {
 		a := Addrs(list)
 		kept := a.clone(maxAddrBytes)
 		require.NoError(t, kept.Check())
-		if a.Check() == nil && len(a) <= maxAddrBytes {
+		if a.Check() == nil && len(a) <= maxAddrBytes && a.Len() <= maxAddrCount {
 			require.Equal(t, a.Len(), kept.Len())
 		}
 		with := kept.Add(addr)

@@ -2,6 +2,7 @@ package kad
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 )
 
@@ -19,7 +20,7 @@ type conn struct {
 }
 
 func (k *Kademlia) linkAt(p Peer) (int, bool) {
-	return slices.BinarySearchFunc(k.links, p, func(l link, p Peer) int { return int(int64(l.peer) - int64(p)) })
+	return slices.BinarySearchFunc(k.links, p, func(l link, p Peer) int { return cmp.Compare(l.peer, p) })
 }
 
 // connected says whether the peer has a connection.

@@ -55,7 +55,7 @@ func (k *Kademlia) getClosestPeers(now Time, in *Input, out *Output) {
 // finish ends a query early with what it has; an operation of two phases goes on to the second.
 func (k *Kademlia) finish(now Time, id QueryID, out *Output) {
 	q := k.query(id)
-	if q == nil {
+	if q == nil || q.kind == ResNone {
 		out.Err = ErrUnknownQuery
 		return
 	}

@@ -2,6 +2,7 @@ package kad
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 )
 
@@ -112,23 +113,29 @@ func (k *Kademlia) Queries(yield func(QueryInfo) bool) {
 	}
 }
 
-// query returns a running query, or nil.
-func (k *Kademlia) query(id QueryID) *query {
-	i, ok := slices.BinarySearchFunc(k.queries, id, func(q *query, id QueryID) int { return int(int64(q.id) - int64(id)) })
-	if !ok {
-		return nil
-	}
-	return k.queries[i]
+// queryAt is where a query stands, or where it would.
+func (k *Kademlia) queryAt(id QueryID) (int, bool) {
+	return slices.BinarySearchFunc(k.queries, id, func(q *query, id QueryID) int { return cmp.Compare(q.id, id) })
 }
 
-// queryAfter is the first running query with a greater id.
-func (k *Kademlia) queryAfter(id QueryID) (QueryID, bool) {
-	for _, q := range k.queries {
-		if q.id > id {
-			return q.id, true
-		}
+// query returns a running query, or nil.
+func (k *Kademlia) query(id QueryID) *query {
+	if i, ok := k.queryAt(id); ok {
+		return k.queries[i]
 	}
-	return 0, false
+	return nil
+}
+
+// queryAfter is the first running query with a greater id. Queries may begin and end between two calls.
+func (k *Kademlia) queryAfter(id QueryID) (QueryID, bool) {
+	i, ok := k.queryAt(id)
+	if ok {
+		i++
+	}
+	if i == len(k.queries) {
+		return 0, false
+	}
+	return k.queries[i].id, true
 }
 
 // newQuery adds a query. It is nil, and Err is set, if as many run as may.

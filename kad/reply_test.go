@@ -172,3 +172,29 @@ func TestProvidersFound(t *testing.T) {
 	require.Len(t, events[0].Providers, maxProviders)
 	require.True(t, events[1].Step.Last)
 }
+
+// The correction that follows a get is nobody's query: it is not listed, and cannot be ended.
+func TestCorrectionIsHidden(t *testing.T) {
+	k, out, asked := asking(t, Config{}, Input{Kind: OpGetRecord, Key: []byte("k")})
+	for i, p := range asked {
+		in := Input{Kind: GetRecordRes, Peer: p.Peer, Query: 1}
+		if i == 0 {
+			in.Valid = valid(t, "k", "v")
+		}
+		k.Step(3, in, out)
+	}
+	require.True(t, progress(out)[0].Step.Last)
+	require.Len(t, out.Commands, 2)
+	hidden := out.Commands[0].Query
+	require.NotEqual(t, QueryID(1), hidden)
+	for range k.Queries {
+		require.Fail(t, "no query is to be seen")
+	}
+	k.Step(3, Input{Kind: OpFinish, Query: hidden}, out)
+	require.ErrorIs(t, out.Err, ErrUnknownQuery)
+	for _, p := range asked {
+		k.Step(4, Input{Kind: QueryError, Peer: p.Peer, Query: hidden}, out)
+		require.Empty(t, out.Events)
+	}
+	require.Empty(t, k.queries)
+}

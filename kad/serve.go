@@ -180,19 +180,34 @@ func (k *Kademlia) appendProviders(now Time, key []byte, out *Output) {
 	}
 }
 
+// maxOwnEntries is how many entries of one ADD_PROVIDER that name the sender are read. One is usual; a frame of 4 MiB could
+// hold thousands, which would be merged under the host's lock.
+const maxOwnEntries = 16
+
+// names says whether an entry of a message names a peer.
+func (k *Kademlia) names(entry *PeerInfo, p Peer) bool {
+	if p == 0 {
+		return false
+	}
+	if len(entry.ID) > 0 {
+		return bytes.Equal(entry.ID, k.dir.ID(p))
+	}
+	return entry.Peer == p
+}
+
 // serveAddProvider stores the entries that name the sender: a node can announce nobody but itself (ipfs-kad L494). If
 // none does, the message is refused (ipfs-kad L498).
 func (k *Kademlia) serveAddProvider(now Time, in *Input, out *Output) {
 	asker := k.intern(in.Peer)
 	var addrs Addrs
-	match := false
+	matches := 0
 	for i := range in.Providers {
-		if p := &in.Providers[i]; asker != 0 && k.lookup(*p) == asker {
-			match = true
+		if p := &in.Providers[i]; k.names(p, asker) && matches < maxOwnEntries {
+			matches++
 			addrs = addrs.Merge(p.Addrs)
 		}
 	}
-	if !match || asker == k.self || len(in.Key) > k.cfg.Limits.ProviderKeyBytes {
+	if matches == 0 || asker == k.self || len(in.Key) > k.cfg.Limits.ProviderKeyBytes {
 		k.refuse(in, out)
 		return
 	}

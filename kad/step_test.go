@@ -1,9 +1,11 @@
 package kad
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -466,4 +468,17 @@ func TestOutputGivesBack(t *testing.T) {
 	require.Zero(t, cap(out.bytes))
 	require.Empty(t, out.Commands)
 	require.Empty(t, out.Events)
+}
+
+// An announcement of 65,536 entries that all name the sender, each with the same few addresses, is one provider, at once.
+func TestAddProviderManyEntries(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	p := PeerInfo{ID: []byte("p"), Addrs: Addrs(bytes.Repeat([]byte("\x12\x01x\x12\x01y"), 500))}
+	in := Input{Kind: AddProvider, Peer: p, Key: []byte("k"), Providers: slices.Repeat([]PeerInfo{p}, 65_536)}
+	var out Output
+	k.Step(1, in, &out)
+	require.Equal(t, RespondAddProvider, out.Commands[0].Kind)
+	providers := k.Store().Providers([]byte("k"), nil)
+	require.Len(t, providers, 1)
+	require.Equal(t, Addrs("\x12\x01x\x12\x01y"), providers[0].Addrs)
 }
