@@ -157,16 +157,6 @@ func (w *world) wish(d *plan.PeerDecl) (Wish, error) {
 	return wish, nil
 }
 
-// target is the member who is tested.
-func (w *world) target() *member {
-	for _, m := range w.cast {
-		if m.decl != nil && m.decl.Target {
-			return m
-		}
-	}
-	return nil
-}
-
 // member finds a participant by name, its puppet made and listening.
 func (w *world) member(name string) (*member, error) {
 	m, ok := w.cast[name]
