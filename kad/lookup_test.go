@@ -324,3 +324,25 @@ func TestFixed(t *testing.T) {
 	require.Zero(t, f.Deadline())
 	require.Equal(t, []Peer{2, 3, 4}, f.Result(nil))
 }
+
+// A chain of 300 peers, each known to the one before only: it is walked to its end, and its hops are counted up to 255.
+func TestLookupLongChain(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 1}.withDefaults()
+	var chain []Peer
+	for i := range 300 {
+		chain = append(chain, dir.put(Key{0: 1, 1: byte((300 - i) >> 8), 2: byte(300 - i)}))
+	}
+	var l Lookup
+	l.Begin(dir, Key{}, 1, &cfg)
+	l.Seed([]Near{{Dist: l.distance(chain[0]), Peer: chain[0]}})
+	for i := 0; !l.Done(); i++ {
+		if p, ok := l.Next(1); ok {
+			require.Equal(t, chain[i], p)
+			l.Reply(p, chain[i+1:min(i+2, 300)])
+		}
+	}
+	got, hops := l.Result(nil)
+	require.Equal(t, chain[299:], got)
+	require.Equal(t, 255, hops)
+}
