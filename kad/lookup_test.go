@@ -201,7 +201,7 @@ func TestLookupStalls(t *testing.T) {
 	}
 	require.Equal(t, 3, ask())
 	for i := range 3 {
-		require.True(t, l.Reply(sorted[10+i], sorted[10:30]), "nothing new")
+		require.True(t, l.Reply(sorted[10+i], sorted[10:31+i]), "nobody new among the twenty nearest")
 		if i < 2 {
 			require.Equal(t, 1, ask())
 		}

@@ -148,7 +148,8 @@ func TestFindNodeTarget(t *testing.T) {
 	require.Len(t, closer(Input{Key: []byte("unknown")}), 3)
 	require.Len(t, closer(Input{Key: []byte("unknown"), Target: host}), 4)
 	require.Contains(t, closer(Input{Key: []byte("unknown"), Target: host}), "unknown")
-	require.Len(t, closer(Input{Key: make([]byte, 200), Target: host}), 3, "too long for an id")
+	require.Len(t, closer(Input{Key: make([]byte, maxIDBytes), Target: host}), 4)
+	require.Len(t, closer(Input{Key: make([]byte, maxIDBytes+1), Target: host}), 3, "too long for an id")
 
 	one := closer(Input{Key: []byte("peer 1"), Target: host})
 	require.Len(t, one, 3, "nobody twice")
@@ -160,6 +161,13 @@ func TestFindNodeTarget(t *testing.T) {
 	k.Step(2, Input{Kind: ExternalAddr, Addr: []byte("/external")}, &out)
 	require.Contains(t, closer(Input{Key: []byte("local")}), "local")
 	require.Equal(t, Addrs(nil).Add([]byte("/external")).Add([]byte("/listen")), k.Self().Addrs)
+
+	// A peer whose addresses are gone is of no use.
+	three := k.dir.Find([]byte("peer 2"))
+	addrs := k.dir.Addrs(three)
+	k.dir.SetAddrs(three, nil)
+	require.Len(t, closer(Input{Key: []byte("unknown")}), 2)
+	k.dir.SetAddrs(three, addrs)
 
 	// The asker, by the addresses that it is known to have.
 	asker := PeerInfo{ID: []byte("peer 1"), Addrs: Addrs("\x12\x01a")}
