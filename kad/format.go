@@ -230,12 +230,14 @@ func (n Names) bytes(b []byte) string {
 	return string(b)
 }
 
-// line puts words together.
+// line puts words together, with one space between them. Fields that are not set leave no word, so that a line says what
+// matters and stays the same when a field is added.
 type line struct {
 	strings.Builder
 	n Names
 }
 
+// word adds a word.
 func (l *line) word(s string) {
 	if l.Len() > 0 {
 		l.WriteByte(' ')
@@ -243,8 +245,10 @@ func (l *line) word(s string) {
 	l.WriteString(s)
 }
 
+// pair adds name=value.
 func (l *line) pair(name, s string) { l.word(name + "=" + s) }
 
+// number adds a number that is not 0, flag a word that is true, text bytes that are not empty.
 func (l *line) number(name string, v uint64) {
 	if v != 0 {
 		l.pair(name, fmt.Sprint(v))
@@ -263,6 +267,7 @@ func (l *line) text(name string, b []byte) {
 	}
 }
 
+// key adds a key by the name that it has in the test, if it has one.
 func (l *line) key(name string, b []byte) {
 	if len(b) == 0 {
 		return
@@ -276,7 +281,7 @@ func (l *line) key(name string, b []byte) {
 	l.text(name, b)
 }
 
-// peer writes a peer with how many addresses it has.
+// peer adds a peer, if there is one.
 func (l *line) peer(name string, p PeerInfo) {
 	if p.Peer == 0 && len(p.ID) == 0 {
 		return
@@ -288,6 +293,7 @@ func (l *line) peer(name string, p PeerInfo) {
 	l.word(s)
 }
 
+// peers adds a list of peers. Their addresses would fill the line; what matters is whether there are any.
 func (l *line) peers(name string, list []PeerInfo) {
 	if len(list) == 0 {
 		return
@@ -302,6 +308,7 @@ func (l *line) peers(name string, list []PeerInfo) {
 	l.word(name + "=[" + strings.Join(words, " ") + "]")
 }
 
+// record adds a record: what it says, who published it and when it ends, to the second.
 func (l *line) record(r Record) {
 	l.pair("record", l.n.bytes(r.Key)+"→"+l.n.bytes(r.Value))
 	if len(r.Publisher) > 0 {

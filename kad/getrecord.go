@@ -64,7 +64,7 @@ func (k *Kademlia) endGetRecord(now Time, q *query, late bool, out *Output) {
 			lacking = append(lacking, p)
 		}
 	}
-	out.handles = lacking
+	out.handles = lacking // its memory may have grown
 	ev := k.event(now, q, true, out)
 	ev.Record, ev.Found = q.record.Record, q.found
 	ev.Candidates = k.infos(q, lacking, out)

@@ -37,6 +37,7 @@ func NewMemoryStore(limits Limits) *MemoryStore {
 	return &MemoryStore{limits: Config{Limits: limits}.withDefaults().Limits}
 }
 
+// Get hands out the record that is stored, not a copy: Put replaces it as a whole, so the bytes stay as they are.
 func (s *MemoryStore) Get(key []byte) (StoredRecord, bool) {
 	i, ok := s.recordAt[string(key)]
 	if !ok {
@@ -45,6 +46,7 @@ func (s *MemoryStore) Get(key []byte) (StoredRecord, bool) {
 	return *s.records.at(i), true
 }
 
+// Put checks its limits before it changes anything: a refused record leaves the old one in place.
 func (s *MemoryStore) Put(r StoredRecord) error {
 	if len(r.Key) == 0 || len(r.Key) > s.limits.RecordKeyBytes {
 		return ErrKeyLength
@@ -70,6 +72,7 @@ func (s *MemoryStore) Put(r StoredRecord) error {
 	return nil
 }
 
+// Remove gives the slot back; a record that is not there is no error.
 func (s *MemoryStore) Remove(key []byte) {
 	if i, ok := s.recordAt[string(key)]; ok {
 		delete(s.recordAt, string(key))
@@ -77,6 +80,8 @@ func (s *MemoryStore) Remove(key []byte) {
 	}
 }
 
+// AddProvider keeps the order in which providers first came. A newcomer to a full list is ignored without an error, as in
+// libp2p-kad since 0.46.1: who announces many identities cannot push the others out.
 func (s *MemoryStore) AddProvider(p ProviderRecord) error {
 	if len(p.Key) == 0 || len(p.Key) > s.limits.ProviderKeyBytes {
 		return ErrKeyLength
@@ -94,6 +99,7 @@ func (s *MemoryStore) AddProvider(p ProviderRecord) error {
 		s.providersAt[string(p.Key)] = i
 	}
 	set := s.providers.at(i)
+	// All records of a set share one copy of the key.
 	p.Key, p.Addrs = set.key, bytes.Clone(p.Addrs)
 	known := false
 	for j := range set.list {
@@ -108,6 +114,7 @@ func (s *MemoryStore) AddProvider(p ProviderRecord) error {
 	return nil
 }
 
+// Providers copies the records, not the bytes behind them.
 func (s *MemoryStore) Providers(key []byte, dst []ProviderRecord) []ProviderRecord {
 	if i, ok := s.providersAt[string(key)]; ok {
 		dst = append(dst, s.providers.at(i).list...)
@@ -115,6 +122,7 @@ func (s *MemoryStore) Providers(key []byte, dst []ProviderRecord) []ProviderReco
 	return dst
 }
 
+// RemoveProvider forgets the key with its last provider.
 func (s *MemoryStore) RemoveProvider(key []byte, p Peer) {
 	if i, ok := s.providersAt[string(key)]; ok {
 		s.keepProviders(i, func(r *ProviderRecord) bool { return r.Provider != p })
@@ -142,6 +150,7 @@ func (s *MemoryStore) keepProviders(i int32, keep func(*ProviderRecord) bool) in
 	return dropped
 }
 
+// Expire takes what is due from the tops of the two heaps: n removals cost n·log(size), and nothing is walked.
 func (s *MemoryStore) Expire(now Time, limit int) int {
 	removed := 0
 	for n := 0; n < limit && expired(s.records.next(), now); n++ {
@@ -154,8 +163,10 @@ func (s *MemoryStore) Expire(now Time, limit int) int {
 	return removed
 }
 
+// NextExpiry looks at the tops of the two heaps.
 func (s *MemoryStore) NextExpiry() Time { return earlier(s.records.next(), s.providers.next()) }
 
+// Records walks the slab, whose order depends only on what was put and removed.
 func (s *MemoryStore) Records() iter.Seq[StoredRecord] {
 	return func(yield func(StoredRecord) bool) {
 		for i := range s.records.items {
@@ -166,6 +177,7 @@ func (s *MemoryStore) Records() iter.Seq[StoredRecord] {
 	}
 }
 
+// AllProviders walks the slab, key by key.
 func (s *MemoryStore) AllProviders() iter.Seq[ProviderRecord] {
 	return func(yield func(ProviderRecord) bool) {
 		for i := range s.providers.items {

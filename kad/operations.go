@@ -41,6 +41,8 @@ func (k *Kademlia) begin(now Time, kind ResultKind, key []byte, out *Output) *qu
 	return q
 }
 
+// getClosestPeers looks for the N peers nearest to any key, K at the most: servers answer with K, so that more could not be
+// vouched for.
 func (k *Kademlia) getClosestPeers(now Time, in *Input, out *Output) {
 	if q := k.begin(now, ResGetClosestPeers, in.Key, out); q != nil {
 		want := k.cfg.K
@@ -91,6 +93,7 @@ func (k *Kademlia) endPhase(now Time, q *query, late bool, out *Output) (over bo
 	return true
 }
 
+// timeoutIf is the result of a phase that has nothing else to complain of.
 func timeoutIf(late bool) QueryErr {
 	if late {
 		return QueryTimeout

@@ -10,6 +10,7 @@ func (k *Kademlia) putRecord(now Time, in *Input, out *Output) {
 		out.Err = ErrInvalidRecord
 		return
 	}
+	// Whoever puts a record publishes it, whatever it was handed in as.
 	rec.Publisher, rec.Received = k.dir.ID(k.self), now
 	old, ok := k.store.Get(rec.Key)
 	if ok && !expired(old.Expires, now) && bytes.Compare(in.Valid.rank, old.Rank) < 0 {
@@ -52,6 +53,7 @@ func (k *Kademlia) putRecordTo(now Time, in *Input, out *Output) {
 	if q == nil {
 		return
 	}
+	// The addresses that the caller gave are hearsay as those of a lookup are.
 	for _, info := range in.Closer {
 		if p := k.lookup(info); p != 0 && !k.dir.frozen {
 			q.heard.add(p, info.Addrs)
@@ -63,6 +65,7 @@ func (k *Kademlia) putRecordTo(now Time, in *Input, out *Output) {
 }
 
 // setRecord copies what is to be sent.
+// It is one copy for all who get it: commands alias it until the last of them is sent.
 func (q *query) setRecord(now Time, r Record, in *Input, cfg *Config) {
 	q.quorum = in.Quorum
 	q.record.Record = Record{Key: q.key, Value: bytes.Clone(r.Value), Publisher: bytes.Clone(r.Publisher), Expires: r.Expires}
@@ -78,7 +81,7 @@ func (k *Kademlia) endPutRecord(now Time, q *query, late bool, out *Output) (ove
 		k.give(now, q, SendPutRecord, q.closest)
 		return false
 	}
-	if q.kind == ResNone {
+	if q.kind == ResNone { // a correction: nobody is told
 		return true
 	}
 	asked := 0

@@ -22,6 +22,7 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 		k.advance(now, q, out) // it may have made room
 		return
 	}
+	// What the reply brought is told before the query may end by it: the last event comes last.
 	q.stats.Successes++
 	k.table.Touch(now, p)
 	switch in.Kind {
@@ -77,7 +78,7 @@ func (k *Kademlia) closer(q *query, p Peer, in *Input, out *Output) bool {
 		}
 	}
 	q.lookup.Reply(p, out.handles)
-	if k.dir.frozen {
+	if k.dir.frozen { // everybody's addresses are known
 		return true
 	}
 	if len(q.heard) > 2*len(q.lookup.peers)+maxCloser*k.cfg.K {

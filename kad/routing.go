@@ -4,6 +4,8 @@ package kad
 // ours, or identify says so) and an address of it is known; so clients never do (libp2p-kad L95). The application may
 // enter a peer by its address without such proof.
 
+// protocolConfirmed takes the proof that a peer serves: it answered on a stream that we opened. If we dialled it, the address
+// is proved as well. Where an inbound connection comes from proves nothing: that port is gone with the connection.
 func (k *Kademlia) protocolConfirmed(now Time, p Peer, in *Input, out *Output) {
 	addr := in.Addr
 	if i, ok := k.linkAt(p); ok && len(addr) == 0 {
@@ -75,6 +77,8 @@ func (k *Kademlia) dialHead(p Peer, out *Output) {
 	}
 }
 
+// routingUpdated tells that a peer has entered the table (fresh), in the place of old if that is not 0, or that its
+// addresses there have changed.
 func (k *Kademlia) routingUpdated(p, old Peer, fresh bool, out *Output) {
 	ev := out.event(RoutingUpdated)
 	ev.Peer, ev.New, ev.Bucket = k.dir.Info(p), fresh, k.table.bucketOf(p)
@@ -96,6 +100,8 @@ func (k *Kademlia) applyPending(now Time, out *Output) {
 	}
 }
 
+// addAddress enters a peer by the application's word. It is connected or not, as the case may be; so it may have to wait
+// for a place, and without a connection it cannot even do that.
 func (k *Kademlia) addAddress(now Time, p Peer, addr []byte, out *Output) {
 	if len(addr) == 0 && len(k.dir.Addrs(p)) == 0 {
 		out.Update = UpdateFailed
@@ -133,6 +139,8 @@ func (k *Kademlia) removeAddress(p Peer, addr []byte, out *Output) {
 	k.dir.SetAddrs(p, nil)
 }
 
+// removePeer takes a peer out, be it in place or waiting, and returns what was known of it. Its addresses stay in the
+// Directory as long as anything else refers to it.
 func (k *Kademlia) removePeer(p Peer, out *Output) {
 	k.table.Entries(k.table.bucketOf(p), func(e EntryView) bool {
 		if e.Peer == p {

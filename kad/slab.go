@@ -8,14 +8,17 @@ type slab[T any] struct {
 	heap  []int32
 }
 
+// slabItem knows where it stands in the heap, so that its time can be changed without a search.
 type slabItem[T any] struct {
 	value T
 	due   Time
 	place int32 // in the heap, from 1; 0: not due
 }
 
+// at is the value of an item. The pointer is good until the next add.
 func (s *slab[T]) at(i int32) *T { return &s.items[i].value }
 
+// add makes an item that is never due.
 func (s *slab[T]) add() int32 {
 	if n := len(s.free); n > 0 {
 		i := s.free[n-1]
@@ -26,6 +29,7 @@ func (s *slab[T]) add() int32 {
 	return int32(len(s.items) - 1)
 }
 
+// remove clears an item, so that nothing behind it is kept, and frees its number.
 func (s *slab[T]) remove(i int32) {
 	s.due(i, 0)
 	s.items[i] = slabItem[T]{}
@@ -49,7 +53,7 @@ func (s *slab[T]) due(i int32, at Time) {
 	switch {
 	case at == 0 && it.place == 0:
 		return
-	case at == 0:
+	case at == 0: // out of the heap: the last one takes its place and moves to where it belongs
 		h, last := int(it.place-1), len(s.heap)-1
 		s.swap(h, last)
 		s.heap = s.heap[:last]

@@ -20,6 +20,8 @@ func (k *Kademlia) Step(now Time, in Input, out *Output) {
 	k.stepping = false
 }
 
+// step sends each kind of input to the file that knows it: requests to serve.go, their answers to reply.go, operations to
+// operations.go, what happens to peers to routing.go and link.go.
 func (k *Kademlia) step(now Time, in *Input, out *Output) {
 	if k.nextSweep == 0 && !k.dir.frozen {
 		k.nextSweep = now + Time(sweepInterval)
