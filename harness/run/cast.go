@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"sort"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -39,15 +40,22 @@ type Wish struct {
 	CPL  int       // shares exactly so many leading bits with Near, or with the target; -1: anywhere
 }
 
-// Cast gives identities to names. The same seed, case and name give the same identity, wherever the pool and the
-// target's place are the same.
+// Cast gives identities to names. The same seed, case and name give the same identity for the same target. Those with a
+// wish come from the ground pool; the others have keys of their own, so that no two cases which share a target meet in
+// one identity, and see each other's records.
 type Cast struct {
 	seed    uint64
 	id      string // of the case
 	target  [32]byte
 	taken   map[int]bool // indexes into the pool; RSA keys below zero
 	buckets [257]int     // of the target, how many were cast into each
+	near    [][32]byte   // where somebody was wanted
+	rsa     int          // the first RSA key to take: those before it are other cases'
 }
+
+// farBits: whoever is cast anywhere shares fewer bits with a place near which others were wanted. The nearest of the
+// pool share some 15.
+const farBits = 10
 
 // NewCast starts the cast of one case against a target at this place.
 func NewCast(seed uint64, caseID string, target [32]byte) *Cast {
@@ -59,12 +67,21 @@ func (c *Cast) Choose(names []string, w Wish) ([]Identity, error) {
 	if w.RSA {
 		return c.chooseRSA(names, w)
 	}
+	if w.Near != nil {
+		c.near = append(c.near, *w.Near)
+	}
 	if w.Near != nil && w.CPL < 0 {
 		return c.nearest(names, *w.Near)
 	}
 	ids := make([]Identity, 0, len(names))
 	for _, name := range names {
-		id, err := c.random(name, w)
+		var id Identity
+		var err error
+		if w.CPL < 0 {
+			id, err = c.anywhere(name)
+		} else {
+			id, err = c.prefixed(name, w)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -73,20 +90,32 @@ func (c *Cast) Choose(names []string, w Wish) ([]Identity, error) {
 	return ids, nil
 }
 
-// random draws an identity, from those that share CPL bits where the wish says so.
-func (c *Cast) random(name string, w Wish) (Identity, error) {
+// anywhere makes an identity from the name alone, whose bucket still has room.
+func (c *Cast) anywhere(name string) (Identity, error) {
 	r := c.rand(name)
-	if w.CPL < 0 {
-		for range 4 * keys.Len {
-			i := r.IntN(keys.Len)
-			bucket := bits.LeadingZeros32((keys.Prefix(i)^prefix(c.target))<<8 | 0xff)
-			if c.taken[i] || c.buckets[bucket] >= BucketLimit {
-				continue
-			}
-			return c.take(name, i)
+	for range castTries {
+		seed := make([]byte, ed25519.SeedSize)
+		for i := range seed {
+			seed[i] = byte(r.Uint32())
 		}
-		return Identity{}, fmt.Errorf("%w: %s: every bucket of the target has %d puppets already", ErrCast, name, BucketLimit)
+		id, err := c.enlist(name, ed25519.NewKeyFromSeed(seed), func(place [32]byte) bool {
+			return c.buckets[CommonBits(place, c.target)] < BucketLimit &&
+				!slices.ContainsFunc(c.near, func(k [32]byte) bool { return CommonBits(place, k) >= farBits })
+		})
+		if err != nil || id.Key != nil {
+			return id, err
+		}
 	}
+	return Identity{}, fmt.Errorf("%w: %s: the buckets of the target have %d puppets each", ErrCast, name, BucketLimit)
+}
+
+// castTries is how many keys are made for one name: with the first 8 buckets full, which takes 120 puppets, one key in
+// 256 still fits; 20,000 take half a second.
+const castTries = 20_000
+
+// prefixed draws an identity from those of the pool that share the wanted number of bits.
+func (c *Cast) prefixed(name string, w Wish) (Identity, error) {
+	r := c.rand(name)
 	base := c.target
 	if w.Near != nil {
 		base = *w.Near
@@ -141,10 +170,9 @@ func (c *Cast) chooseRSA(names []string, w Wish) ([]Identity, error) {
 	}
 	var ids []Identity
 	for _, name := range names {
-		start := c.rand(name).IntN(keys.RSALen)
 		found := false
 		for n := range keys.RSALen {
-			i := (start + n) % keys.RSALen
+			i := (c.rsa + n) % keys.RSALen
 			if c.taken[-1-i] {
 				continue
 			}
@@ -169,15 +197,20 @@ func (c *Cast) chooseRSA(names []string, w Wish) ([]Identity, error) {
 }
 
 func (c *Cast) take(name string, i int) (Identity, error) {
-	private, err := crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(keys.Seed(i)))
+	c.taken[i] = true
+	return c.enlist(name, ed25519.NewKeyFromSeed(keys.Seed(i)), func([32]byte) bool { return true })
+}
+
+// enlist makes an identity of a key, if its place fits; else the identity is zero.
+func (c *Cast) enlist(name string, key ed25519.PrivateKey, fits func(place [32]byte) bool) (Identity, error) {
+	private, err := crypto.UnmarshalEd25519PrivateKey(key)
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w: %s: %w", ErrCast, name, err)
 	}
 	id, err := identity(name, private)
-	if err != nil {
+	if err != nil || !fits(id.Place) {
 		return Identity{}, err
 	}
-	c.taken[i] = true
 	c.buckets[CommonBits(id.Place, c.target)]++
 	return id, nil
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/fixtures/keys"
 )
 
 func names(prefix string, n int) []string {
@@ -83,7 +85,7 @@ func TestCastCommonBits(t *testing.T) {
 
 func TestCastRSA(t *testing.T) {
 	c := NewCast(7, "x/y", sha256.Sum256([]byte("target")))
-	ids, err := c.Choose([]string{"A", "B", "C", "D"}, Wish{RSA: true, CPL: -1})
+	ids, err := c.Choose(names("A", keys.RSALen), Wish{RSA: true, CPL: -1})
 	require.NoError(t, err)
 	require.Len(t, string(ids[0].ID), 34)
 	_, err = c.Choose([]string{"E"}, Wish{RSA: true, CPL: -1})

@@ -145,6 +145,22 @@ func (c *Config) Check() error {
 	return nil
 }
 
+// rsa is how many RSA peers the plans before this one have: their keys are few, and each case has its own.
+func (c *Config) rsa(p *plan.Plan) int {
+	n := 0
+	for _, other := range c.Plans {
+		if other.Header.ID == p.Header.ID {
+			break
+		}
+		for _, d := range other.Peers {
+			if d.Param("key") == "rsa" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func (c *Config) patience() time.Duration {
 	if c.Patience == 0 {
 		return DefaultPatience

@@ -23,6 +23,7 @@ type node struct {
 	target   target.Target
 	hello    *target.Hello
 	remote   bool // only an address
+	company  *company
 
 	mu      sync.Mutex
 	crowded map[string]bool // the cases that run on it now: whether another ran beside them

@@ -40,7 +40,8 @@ type pool struct {
 	crashes int   // failed starts in a row
 	lost    error // why the target was given up
 
-	seats sync.Mutex // of an address: cases that seat go one at a time
+	seats   sync.Mutex // of an address: cases that seat go one at a time
+	company *company   // and share their puppets
 }
 
 func newPool(f target.Factory, seed uint64) *pool { return &pool{factory: f, seed: seed} }
@@ -183,10 +184,17 @@ func (p *pool) try(ctx context.Context, params target.StartParams) (*node, error
 		t.Close()
 		return nil, fmt.Errorf("start: %w", err)
 	}
-	return &node{
+	n := &node{
 		name: p.factory.Name(), id: info.ID, addrs: info.Addrs, protocol: params.Protocol, target: t, hello: p.hello,
 		remote: p.factory.Remote(), gone: make(chan struct{}),
-	}, nil
+	}
+	if n.remote {
+		if p.company == nil {
+			p.company = newCompany(p.seed, n.id)
+		}
+		n.company = p.company
+	}
+	return n, nil
 }
 
 // stop ends a node and keeps its process, unless that died or does not stop.
@@ -212,6 +220,7 @@ func (p *pool) close() {
 	for _, t := range p.idle {
 		ended.Go(func() { t.Close() })
 	}
+	p.company.close()
 	ended.Wait()
 	p.idle = nil
 }

@@ -55,6 +55,7 @@ type member struct {
 	once   sync.Once
 	puppet *target.Puppet
 	fault  error
+	guest  *guest // of a company, which owns the puppet; else nil
 }
 
 // newWorld casts the peers of a plan; only serving puppets are made before a line needs them. The world is there whatever
@@ -70,6 +71,7 @@ func newWorld(p *plan.Plan, n *node, c *Config, attempt int) (*world, error) {
 	w.casting = true
 	place := sha256.Sum256([]byte(n.id))
 	cast := NewCast(seed, p.Header.ID, place)
+	cast.rsa = c.rsa(p)
 	for _, d := range p.Peers {
 		if d.Target {
 			w.join(&member{decl: d, Identity: Identity{Name: d.Name, ID: n.id, Place: place}})
@@ -79,6 +81,16 @@ func newWorld(p *plan.Plan, n *node, c *Config, attempt int) (*world, error) {
 	for _, wishing := range []bool{true, false} {
 		for _, d := range p.Peers {
 			if d.Target || d.Name != d.Group[0] || wished(d) != wishing {
+				continue
+			}
+			if n.company != nil && n.company.takes(p, d) {
+				members, err := n.company.join(d.Group)
+				if err != nil {
+					return w, fmt.Errorf("%s: %w", d.Pos, err)
+				}
+				for _, m := range members {
+					w.join(&member{decl: w.declaration(m.Name), Identity: m.Identity, guest: m})
+				}
 				continue
 			}
 			wish, err := w.wish(d)
@@ -183,8 +195,15 @@ func (w *world) makeOne(m *member) error {
 	if err != nil {
 		return err
 	}
+	if m.guest != nil && m.guest.puppet != nil {
+		m.puppet = m.guest.puppet
+		return nil
+	}
 	if m.puppet, err = w.node.puppet(config); err != nil {
 		return fmt.Errorf("peer %s: %w", m.Name, err)
+	}
+	if m.guest != nil {
+		m.guest.puppet = m.puppet
 	}
 	return nil
 }
@@ -327,7 +346,7 @@ func (w *world) close() {
 		all = append(all, w.prober)
 	}
 	for _, m := range all {
-		if m.puppet != nil {
+		if m.puppet != nil && m.guest == nil {
 			ended.Go(func() { m.puppet.Close() })
 		}
 	}
