@@ -53,22 +53,28 @@ func (o Options) count(n int, color string) string {
 	return o.paint(color, s)
 }
 
-// writeObserved lists what cases of level may and info found: nothing there is right or wrong, but worth knowing.
+// writeObserved lists what cases of level may and info found: nothing there is right or wrong, but worth knowing. A line
+// at which the first of several alternatives came is what most peers do; it stands in the log alone.
 func writeObserved(w io.Writer, l *Log, o Options) {
 	any := false
 	for _, r := range l.Results {
-		if r.Profile != o.Profile || r.Verdict != record.Pass || r.Why == "" && len(r.Detail.Measured) == 0 {
+		if r.Profile != o.Profile || r.Verdict != record.Pass || r.Level != "may" && r.Level != "info" {
 			continue
 		}
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(r.Detail.Measured)) {
-			parts = append(parts, Clean(name+"="+r.Detail.Measured[name]))
+			value := r.Detail.Measured[name]
+			if !strings.HasPrefix(name, "line ") || strings.Contains(value, " (") { // with the reason of an `or`
+				parts = append(parts, Clean(name+"="+value))
+			}
 		}
 		if r.Why != "" {
 			parts = append(parts, Clean(r.Why))
 		}
-		o.row(w, "observed", fmt.Sprintf("%s %s: %s", Clean(r.Target), r.Case, strings.Join(parts, ", ")))
-		any = true
+		if len(parts) > 0 {
+			o.row(w, "observed", fmt.Sprintf("%s %s: %s", Clean(r.Target), r.Case, strings.Join(parts, ", ")))
+			any = true
+		}
 	}
 	if any {
 		fmt.Fprintln(w)
