@@ -109,3 +109,25 @@ func TestUnwantedTextsAreFound(t *testing.T) {
 		}
 	}
 }
+
+// TestLinksLead: a relative link in a document leads to a file of the repository.
+func TestLinksLead(t *testing.T) {
+	tr := load(t)
+	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`) // no scheme: within the repository
+	for _, name := range tr.files {
+		if path.Ext(name) != ".md" {
+			continue
+		}
+		src, err := tr.read(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, m := range link.FindAllStringSubmatch(src, -1) {
+			to := path.Join(path.Dir(name), m[1])
+			if !slices.ContainsFunc(tr.files, func(f string) bool { return under(f, to) }) {
+				t.Errorf("%s links to %s, which does not exist", name, m[1])
+			}
+		}
+	}
+}
