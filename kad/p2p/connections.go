@@ -100,6 +100,10 @@ func (n *Node) connected(c network.Conn) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.connectedLocked(c)
+}
+
+func (n *Node) connectedLocked(c network.Conn) {
 	if n.closed || n.conns[c] != nil {
 		return
 	}
@@ -153,6 +157,10 @@ func (n *Node) identified(c network.Conn, protocols []protocol.ID, listen []ma.M
 	defer n.mu.Unlock()
 	if n.closed {
 		return
+	}
+	if !c.IsClosed() && !c.Stat().Limited {
+		// identify may be done before we are told of the connection. That it ended we will be told later still.
+		n.connectedLocked(c)
 	}
 	n.tell(in)
 	if known := n.conns[c]; known != nil {

@@ -92,6 +92,7 @@ func TestRequests(t *testing.T) {
 	servers, _ := swarm(t, 3, p2p.Config{})
 	n, other := servers[0], servers[1]
 	h := connect(t, bare(t), n)
+	require.NoError(t, n.Connect(context20(t), *host.InfoFromHost(h))) // waits for identify
 	s := open(t, h, n.ID())
 
 	t.Run("find node", func(t *testing.T) {
