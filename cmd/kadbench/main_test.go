@@ -6,9 +6,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -120,4 +122,38 @@ func TestDoctorSaysHowToBuildAnAdapter(t *testing.T) {
 	assert.False(t, f.OK)
 	assert.Equal(t, "not built", f.Found)
 	assert.Equal(t, "build it, in the repository: make x", f.Needed)
+}
+
+// TestInterruptedCheck: an interrupted run exits with 130, reports what it has, and leaves a whole log.
+func TestInterruptedCheck(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "check", "ref:", "--case", "ping/*", "--repeat", "10000", "--out", dir)
+	cmd.Args[0] = "kadbench"
+	var out strings.Builder
+	cmd.Stdout = &out
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer cmd.Process.Kill()
+	lines := bufio.NewReader(stderr)
+	line, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	assert.Regexp(t, `^ref: \d+ cases`, line)
+
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	rest, err := io.ReadAll(lines)
+	require.NoError(t, err)
+	assert.Equal(t, "kadbench: interrupted\n", string(rest))
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit)
+	assert.Equal(t, 130, exit.ExitCode())
+	assert.Contains(t, out.String(), "note: the run was interrupted")
+
+	r, err := record.Open(dir)
+	require.NoError(t, err)
+	defer r.Close()
+	for _, err := range r.Entries() {
+		require.NoError(t, err)
+	}
+	assert.True(t, r.Ended(), "the log has its summary")
 }
