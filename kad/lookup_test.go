@@ -346,3 +346,19 @@ func TestLookupLongChain(t *testing.T) {
 	require.Equal(t, chain[299:], got)
 	require.Equal(t, 255, hops)
 }
+
+// A fixed list that is ended early keeps who has answered, and asks nobody more.
+func TestFixedFinish(t *testing.T) {
+	cfg := Config{K: 2, Alpha: 2}.withDefaults()
+	var f Fixed
+	f.Begin([]Peer{1, 2, 3}, &cfg)
+	f.Next(1)
+	f.Next(1)
+	require.True(t, f.Reply(1))
+	f.Finish()
+	require.True(t, f.Done())
+	require.False(t, f.Asked(2))
+	_, ok := f.Next(1)
+	require.False(t, ok)
+	require.Equal(t, []Peer{1}, f.Result(nil))
+}
