@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/kadbench/kadbench/kad"
@@ -58,7 +57,7 @@ const maxNamed = 21
 // missing where one is needed, or a record that is not valid.
 func (x *exchange) input(st *inboundStream) bool {
 	m, in := &x.request, &x.in
-	in.Peer.ID = st.peer
+	in.Peer.ID, in.Peer.Peer = st.peer, st.handle
 	in.Key = m.Key
 	if m.Type == wire.Ping {
 		in.Kind = kad.PingReq
@@ -137,16 +136,11 @@ func (x *exchange) named(st *inboundStream) []kad.PeerInfo {
 // stored is what the host's peerstore holds of the peer with this id: it is told to whoever looks for that very peer,
 // even if it is no server or has private addresses only (ipfs-kad L427). The zero PeerInfo: nothing is known.
 func (n *Node) stored(id []byte, x *exchange) kad.PeerInfo {
-	p := peer.ID(id)
-	addrs := n.host.Peerstore().Addrs(p)
-	connected := n.host.Network().Connectedness(p) == network.Connected
-	if len(addrs) == 0 && !connected {
+	addrs := n.host.Peerstore().Addrs(peer.ID(id))
+	if len(addrs) == 0 {
 		return kad.PeerInfo{}
 	}
 	info := kad.PeerInfo{ID: id}
-	if connected {
-		info.Connection = kad.Connected
-	}
 	if info.Addrs = appendAddrs(x.addrs[:0], addrs, n.servedAddr); len(info.Addrs) == 0 {
 		info.Addrs = appendAddrs(x.addrs[:0], addrs, nil)
 	}

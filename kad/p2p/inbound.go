@@ -41,6 +41,7 @@ type inboundStream struct {
 	conn    *inboundConn
 	r       *bufio.Reader
 	peer    []byte   // its binary id
+	handle  kad.Peer // what the core last called it; the core looks whether it still does
 	renewed kad.Time // when the deadline was last set
 }
 
@@ -169,15 +170,16 @@ func (st *inboundStream) exchange(x *exchange) bool {
 	}
 	now := st.n.step(&x.in, &x.out)
 	st.renew(now)
-	switch answer := x.answer(); {
-	case answer == nil || answer.Kind == kad.Reset:
+	answer := x.answer()
+	if answer == nil || answer.Kind == kad.Reset {
 		return false
-	case x.reply(answer, now, st.n.limits.SendBytes):
-		if _, err := st.s.Write(x.frame); err != nil {
-			return false
-		}
 	}
-	return true
+	st.handle = answer.Peer.Peer
+	if !x.reply(answer, now, st.n.limits.SendBytes) {
+		return true // ADD_PROVIDER
+	}
+	_, err = st.s.Write(x.frame)
+	return err == nil
 }
 
 // renew gives the stream IdleTimeout from now, for reading and for writing, unless that was done a moment ago.

@@ -167,6 +167,7 @@ func (n *Node) applyMode() {
 func cloneEvent(ev *kad.Event) kad.Event {
 	c := *ev
 	c.Peer.ID = bytes.Clone(ev.Peer.ID)
+	c.Old.ID = bytes.Clone(ev.Old.ID)
 	c.Key = bytes.Clone(ev.Key)
 	c.Record.Key = bytes.Clone(ev.Record.Key)
 	c.Record.Value = bytes.Clone(ev.Record.Value)
