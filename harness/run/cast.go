@@ -21,9 +21,15 @@ import (
 // ErrCast: the ground pool has nobody like that.
 var ErrCast = errors.New("cast")
 
-// BucketLimit is how many puppets share one bucket of the target unless the plan asks for it: a bucket holds 20, and
-// the rest is for peers of the harness and for strangers.
-const BucketLimit = 15
+// How many puppets share one bucket of the target, unless the plan asks for it: a bucket holds 20.
+const (
+	// BucketLimit is that of a target which holds nobody else.
+	BucketLimit = 15
+	// CompanyLimit and GuestLimit are those of an address, whose table keeps the peers of all cases: the ones which they
+	// share, and those of one case alone. The rest is for the dead of other cases, and for strangers.
+	CompanyLimit = 8
+	GuestLimit   = 5
+)
 
 // Identity is who a puppet is.
 type Identity struct {
@@ -38,6 +44,8 @@ type Wish struct {
 	RSA  bool
 	Near *[32]byte // the nearest of the pool to this place
 	CPL  int       // shares exactly so many leading bits with Near, or with the target; -1: anywhere
+
+	Limit int // of its bucket, where it may lie anywhere; 0: BucketLimit
 }
 
 // Cast gives identities to names. The same seed, case and name give the same identity for the same target. Those with a
@@ -78,7 +86,7 @@ func (c *Cast) Choose(names []string, w Wish) ([]Identity, error) {
 		var id Identity
 		var err error
 		if w.CPL < 0 {
-			id, err = c.anywhere(name)
+			id, err = c.anywhere(name, w)
 		} else {
 			id, err = c.prefixed(name, w)
 		}
@@ -91,22 +99,26 @@ func (c *Cast) Choose(names []string, w Wish) ([]Identity, error) {
 }
 
 // anywhere makes an identity from the name alone, whose bucket still has room.
-func (c *Cast) anywhere(name string) (Identity, error) {
+func (c *Cast) anywhere(name string, w Wish) (Identity, error) {
 	r := c.rand(name)
+	limit := w.Limit
+	if limit == 0 {
+		limit = BucketLimit
+	}
 	for range castTries {
 		seed := make([]byte, ed25519.SeedSize)
 		for i := range seed {
 			seed[i] = byte(r.Uint32())
 		}
 		id, err := c.enlist(name, ed25519.NewKeyFromSeed(seed), func(place [32]byte) bool {
-			return c.buckets[CommonBits(place, c.target)] < BucketLimit &&
+			return c.buckets[CommonBits(place, c.target)] < limit &&
 				!slices.ContainsFunc(c.near, func(k [32]byte) bool { return CommonBits(place, k) >= farBits })
 		})
 		if err != nil || id.Key != nil {
 			return id, err
 		}
 	}
-	return Identity{}, fmt.Errorf("%w: %s: the buckets of the target have %d puppets each", ErrCast, name, BucketLimit)
+	return Identity{}, fmt.Errorf("%w: %s: the buckets of the target have %d puppets each", ErrCast, name, limit)
 }
 
 // castTries is how many keys are made for one name: with the first 8 buckets full, which takes 120 puppets, one key in

@@ -49,7 +49,7 @@ func (c *company) join(names []string) ([]*guest, error) {
 	for _, name := range names {
 		g := c.guests[name]
 		if g == nil {
-			ids, err := c.cast.Choose([]string{name}, Wish{CPL: -1})
+			ids, err := c.cast.Choose([]string{name}, Wish{CPL: -1, Limit: CompanyLimit})
 			if err != nil {
 				return nil, err
 			}

@@ -20,7 +20,7 @@ import (
 
 const (
 	// A target may take two patiences, 20 s, to admit its peers: some probe each for up to 10 s, some wait for a first
-	// self-query. After a fifth of one, 2 s, add_address is tried where connections alone have not done it.
+	// self-query. Each fifth of one, 2 s, those who are missing are offered once more.
 	seatPatiences, offerFraction = 2, 5
 	// besideBits is how near to a peer a key is asked for: among the 400 peers of a very full table, one which shares 12
 	// bits with the key is among the 20 nearest.
@@ -47,10 +47,11 @@ func (s *script) seat(ctx context.Context, l *plan.Line, seat plan.Seat) (outcom
 		return outcome{}, s.unseated(l, err)
 	}
 	began := time.Now()
-	offered := false
-	missing := members
+	offered := began
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		if missing, err = s.unlisted(ctx, missing); err != nil {
+		// All of them each time: whoever comes in may have put another one out.
+		missing, err := s.unlisted(ctx, members)
+		if err != nil {
 			if ctx.Err() != nil {
 				return outcome{}, context.Cause(ctx)
 			}
@@ -66,18 +67,35 @@ func (s *script) seat(ctx context.Context, l *plan.Line, seat plan.Seat) (outcom
 			}
 			return outcome{}, s.unseated(l, fmt.Errorf("after %s the table does not hold %s", seatPatiences*s.patience, strings.Join(names, " ")))
 		}
-		if !offered && time.Since(began) > s.patience/offerFraction && s.node.offers("add_address") {
-			offered = true
-			for _, m := range missing {
-				if err := s.offer(ctx, m, "add_address"); err != nil {
-					return outcome{}, s.unseated(l, err)
-				}
+		if time.Since(offered) > s.patience/offerFraction {
+			if err := s.offerAgain(ctx, missing); err != nil {
+				return outcome{}, s.unseated(l, err)
 			}
+			offered = time.Now()
 		}
 		if err := pause(ctx, wait); err != nil {
 			return outcome{}, err
 		}
 	}
+}
+
+// offerAgain tries what is left with those whom the target has not admitted: it is told of their addresses, or else they
+// come anew, since a target that has dropped a peer from its table takes it up when it connects.
+func (s *script) offerAgain(ctx context.Context, missing []*member) error {
+	_, err := beside(len(missing), func(i int) (struct{}, error) {
+		m := missing[i]
+		if s.node.offers("add_address") {
+			return struct{}{}, s.offer(ctx, m, "add_address")
+		}
+		if m.puppet.Kind() == target.Nobody {
+			return struct{}{}, nil
+		}
+		if err := m.puppet.Disconnect(s.node.id); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, m.puppet.Connect(ctx, s.node.info())
+	})
+	return err
 }
 
 // unseated is the end of a case whose table could not be filled: through an address the target may have its reasons,
