@@ -1,5 +1,8 @@
 package kad
 
+// Version of this module, the reference implementation and the harness alike; CHANGELOG.md has an entry for each.
+const Version = "0.1.0"
+
 // Time is a moment in Unix nanoseconds, monotonic within a run. 0 stands for never.
 type Time int64
 

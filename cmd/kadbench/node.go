@@ -8,9 +8,11 @@ import (
 )
 
 // nodeCmd is the reference node as an adapter: what ref: does in process, over a pipe.
-type nodeCmd struct{}
+type nodeCmd struct {
+	Unlimited bool `help:"Lift the limits of go-libp2p's resource manager, for load."`
+}
 
-func (nodeCmd) Help() string {
+func (*nodeCmd) Help() string {
 	return `It speaks the control protocol (docs/control-protocol.md), JSON-RPC with one object a line, on stdin and stdout, and ends with exit code 0 when stdin closes.
 
 Examples:
@@ -19,8 +21,10 @@ Examples:
     echo '{"jsonrpc":"2.0","id":1,"method":"hello","params":{"version":1}}' | kadbench node`
 }
 
-func (nodeCmd) Run(a *app) error {
-	if err := target.ServeControl(a.ctx, a.stdin, a.stdout, target.NewRef()); err != nil {
+func (n *nodeCmd) Run(a *app) error {
+	ref := target.NewRef()
+	ref.Unlimited = n.Unlimited
+	if err := target.ServeControl(a.ctx, a.stdin, a.stdout, ref); err != nil {
 		return fmt.Errorf("%w: node: %w", run.ErrHarness, err)
 	}
 	return nil

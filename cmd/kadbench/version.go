@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/kadbench/kadbench/kad"
 )
 
-// version of kadbench; CHANGELOG.md has an entry for each.
-const version = "0.1.0"
+const version = kad.Version
 
 // versionCmd prints the versions.
 type versionCmd struct {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -35,20 +33,13 @@ type Ref struct {
 func NewRef() *Ref { return new(Ref) }
 
 var refHello = Hello{
-	Name: "kadbench", Version: refVersion(), Language: "go", Protocols: []string{p2p.DefaultProtocol},
+	Name: "kadbench", Version: kad.Version, Language: "go", Protocols: []string{p2p.DefaultProtocol},
 	Methods: methodNames(),
 	Options: []string{"profile", "protocol", "k", "alpha", "beta", "listen", "transports.tcp", "transports.quic",
 		"namespaces.pk", "namespaces.ipns", "namespaces.v", "filter.none", "filter.public", "background",
 		"expiry.record", "expiry.provider", "expiry.address", "expiry.republish", "expiry.reprovide", "expiry.refresh",
 		"get_closest_peers.n", "put_record.quorum", "put_record.to", "put_record.expires_in", "get_record.quorum",
 		"get_providers.limit"},
-}
-
-func refVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
-		return info.Main.Version
-	}
-	return "devel"
 }
 
 func methodNames() (names []string) {

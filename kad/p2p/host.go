@@ -10,10 +10,12 @@ import (
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+
+	"github.com/kadbench/kadbench/kad"
 )
 
 // userAgent is what identify tells of us.
-const userAgent = "kadbench"
+const userAgent = "kadbench/" + kad.Version
 
 // newHost opens a go-libp2p host as the configuration says: yamux over TCP, QUIC with its own streams.
 func newHost(cfg Config, key crypto.PrivKey) (host.Host, error) {

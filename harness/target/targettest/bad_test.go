@@ -89,7 +89,7 @@ func bad(fault string) {
 	case "exit-1":
 		defer os.Exit(1)
 	case "stays":
-		defer time.Sleep(time.Hour)
+		defer func() { select {} }()
 	case "one-by-one":
 		serveOneByOne(in, out)
 		return
