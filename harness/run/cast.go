@@ -45,7 +45,8 @@ type Wish struct {
 	Near *[32]byte // the nearest of the pool to this place
 	CPL  int       // shares exactly so many leading bits with Near, or with the target; -1: anywhere
 
-	Limit int // of its bucket, where it may lie anywhere; 0: BucketLimit
+	Limit int  // of its bucket, where it may lie anywhere; 0: BucketLimit
+	Fixed bool // the same in every run, whatever its seed
 }
 
 // Cast gives identities to names. The same seed, case and name give the same identity for the same target. Those with a
@@ -100,7 +101,7 @@ func (c *Cast) Choose(names []string, w Wish) ([]Identity, error) {
 
 // anywhere makes an identity from the name alone, whose bucket still has room.
 func (c *Cast) anywhere(name string, w Wish) (Identity, error) {
-	r := c.rand(name)
+	r := c.rand(name, w)
 	limit := w.Limit
 	if limit == 0 {
 		limit = BucketLimit
@@ -127,7 +128,7 @@ const castTries = 20_000
 
 // prefixed draws an identity from those of the pool that share the wanted number of bits.
 func (c *Cast) prefixed(name string, w Wish) (Identity, error) {
-	r := c.rand(name)
+	r := c.rand(name, w)
 	base := c.target
 	if w.Near != nil {
 		base = *w.Near
@@ -236,7 +237,12 @@ func identity(name string, private crypto.PrivKey) (Identity, error) {
 }
 
 // rand is the random source of one name in this case.
-func (c *Cast) rand(name string) *rand.Rand { return seeded(c.seed, c.id, name) }
+func (c *Cast) rand(name string, w Wish) *rand.Rand {
+	if w.Fixed {
+		return seeded(0, "fixed", c.id, name)
+	}
+	return seeded(c.seed, c.id, name)
+}
 
 // seeded is a random source that follows from a seed and labels alone.
 func seeded(seed uint64, labels ...string) *rand.Rand {

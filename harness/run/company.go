@@ -15,9 +15,13 @@ import (
 // were the puppets of each case new ones, dead peers would fill its buckets within a few cases, and no later one could be
 // seated. So S1 of one case is S1 of the next, with the same identity and addresses, and stays connected meanwhile; to a
 // case that does not name it, it is a stranger. Cases which seat go one at a time, so each has the company for itself.
+// The next run has the same company too, whatever its seed: a target which keeps its dead for hours meets old
+// acquaintances, and not a new crowd each time.
 type company struct {
 	cast   *Cast
 	guests map[string]*guest
+
+	unseated bool // somebody was not admitted
 }
 
 // guest is one of them.
@@ -26,8 +30,8 @@ type guest struct {
 	puppet *target.Puppet // made by the first case that needs it
 }
 
-func newCompany(seed uint64, id peer.ID) *company {
-	return &company{cast: NewCast(seed, "(company)", sha256.Sum256([]byte(id))), guests: map[string]*guest{}}
+func newCompany(id peer.ID) *company {
+	return &company{cast: NewCast(0, "(company)", sha256.Sum256([]byte(id))), guests: map[string]*guest{}}
 }
 
 // takes says whether the peers of a line are seated as they are: serving, with no wish of their own.
@@ -49,7 +53,7 @@ func (c *company) join(names []string) ([]*guest, error) {
 	for _, name := range names {
 		g := c.guests[name]
 		if g == nil {
-			ids, err := c.cast.Choose([]string{name}, Wish{CPL: -1, Limit: CompanyLimit})
+			ids, err := c.cast.Choose([]string{name}, Wish{CPL: -1, Limit: CompanyLimit, Fixed: true})
 			if err != nil {
 				return nil, err
 			}

@@ -46,9 +46,10 @@ type fake struct {
 	onceOnly bool // only the first process crashes
 	added    bool // its table holds whom add_address names
 
-	mu     sync.Mutex
-	made   int
-	starts int
+	mu      sync.Mutex
+	made    int
+	starts  int
+	dialled map[peer.ID]bool // who ever connected to a node that has stopped
 }
 
 func (f *fake) Name() string   { return f.name }
@@ -173,6 +174,16 @@ func (n *fakeNode) Stop(context.Context) error {
 	n.puppet.Close()
 	n.served.Wait()
 	n.stop = nil
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.dialled == nil {
+		n.dialled = map[peer.ID]bool{}
+	}
+	for _, h := range n.puppet.Heard().From(0) {
+		if h.Dial {
+			n.dialled[h.From] = true
+		}
+	}
 	return nil
 }
 

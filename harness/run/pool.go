@@ -190,7 +190,7 @@ func (p *pool) try(ctx context.Context, params target.StartParams) (*node, error
 	}
 	if n.remote {
 		if p.company == nil {
-			p.company = newCompany(p.seed, n.id)
+			p.company = newCompany(n.id)
 		}
 		n.company = p.company
 	}

@@ -22,6 +22,9 @@ const (
 	// A target may take two patiences, 20 s, to admit its peers: some probe each for up to 10 s, some wait for a first
 	// self-query. Each fifth of one, 2 s, those who are missing are offered once more.
 	seatPatiences, offerFraction = 2, 5
+	// An address that did not admit somebody in this time gets less of it for the next cases, a third of a patience, 3 s:
+	// most likely it keeps the dead of earlier cases, or of an earlier run, and thirty cases would wait in vain.
+	secondFraction = 3
 	// besideBits is how near to a peer a key is asked for: among the 400 peers of a very full table, one which shares 12
 	// bits with the key is among the 20 nearest.
 	besideBits = 12
@@ -46,6 +49,10 @@ func (s *script) seat(ctx context.Context, l *plan.Line, seat plan.Seat) (outcom
 	if err != nil {
 		return outcome{}, s.unseated(l, err)
 	}
+	limit := seatPatiences * s.patience
+	if c := s.node.company; c != nil && c.unseated {
+		limit = s.patience / secondFraction
+	}
 	began := time.Now()
 	offered := began
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
@@ -60,12 +67,12 @@ func (s *script) seat(ctx context.Context, l *plan.Line, seat plan.Seat) (outcom
 		if len(missing) == 0 {
 			return outcome{}, nil
 		}
-		if time.Since(began) > seatPatiences*s.patience {
+		if time.Since(began) > limit {
 			var names []string
 			for _, m := range missing {
 				names = append(names, m.Name)
 			}
-			return outcome{}, s.unseated(l, fmt.Errorf("after %s the table does not hold %s", seatPatiences*s.patience, strings.Join(names, " ")))
+			return outcome{}, s.unseated(l, fmt.Errorf("after %s the table does not hold %s", limit.Round(time.Second/10), strings.Join(names, " ")))
 		}
 		if time.Since(offered) > s.patience/offerFraction {
 			if err := s.offerAgain(ctx, missing); err != nil {
@@ -102,6 +109,7 @@ func (s *script) offerAgain(ctx context.Context, missing []*member) error {
 // with a control channel something is wrong.
 func (s *script) unseated(l *plan.Line, err error) error {
 	if s.node.remote {
+		s.node.company.unseated = true
 		return fmt.Errorf("%w: seat: %w", errUnsupported, err)
 	}
 	return fault(l, "", err)

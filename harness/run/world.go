@@ -148,7 +148,7 @@ func wished(d *plan.PeerDecl) bool { return d.Value("near") != nil || d.Value("c
 func (w *world) wish(d *plan.PeerDecl) (Wish, error) {
 	wish := Wish{RSA: d.Param("key") == "rsa", CPL: -1}
 	if w.node.remote && d.Kind == "serving" {
-		wish.Limit = GuestLimit
+		wish.Limit, wish.Fixed = GuestLimit, true
 	}
 	if text := d.Param("cpl"); text != "" {
 		n, err := strconv.Atoi(text)
