@@ -184,7 +184,7 @@ func TestTheLogHoldsEveryFrame(t *testing.T) {
 	dir := t.TempDir()
 	log, err := record.Create(dir, record.Run{})
 	require.NoError(t, err)
-	c := config(&fake{}, script(t, "a/two", "open s A -> T", `send s FIND_NODE key="echo; eof"`, "want s FIND_NODE"))
+	c := config(&fake{}, script(t, "a/two", "open s A -> T", `send s FIND_NODE key="echo; eof"`, "want s FIND_NODE", "want s eof"))
 	c.Log = log
 	report, err := run.Check(context.Background(), c)
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestTheLogHoldsEveryFrame(t *testing.T) {
 		"stream s A opened 0",
 		"frame s A sent 14 a/two.plan:10",
 		"frame s A received 14",
-		"stream s A eof 0", // no line waited for it
+		"stream s A eof 0",
 		"case end",
 	}, got)
 }
