@@ -1,8 +1,8 @@
 package kad
 
 // pending is a peer that waits for a place in a full bucket: one a bucket, as in libp2p-kad. The bucket's head, the peer
-// that has been disconnected for longest, is dialled; if it has not reconnected when the time is up, it is evicted. So
-// a peer that lives is never displaced by a newcomer (ipfs-kad L275).
+// that has been disconnected for longest, is dialled; if that fails, or it has not reconnected when the time is up, it is
+// evicted. So a peer that lives is never displaced by a newcomer (ipfs-kad L275).
 type pending struct {
 	ready     Time
 	peer      Peer
@@ -46,6 +46,18 @@ func (t *Table) dropPendingOf(b int) {
 			return
 		}
 	}
+}
+
+// HeadFailed ends the wait for the place of a bucket's head which could not be dialled; false if nobody waits for it.
+func (t *Table) HeadFailed(now Time, head Peer) bool {
+	for i := range t.pending {
+		w := &t.pending[i]
+		if from, to := t.bucket(int(w.bucket)); from < to && t.entries[from].peer == head {
+			w.ready = now
+			return true
+		}
+	}
+	return false
 }
 
 // NextPending is when the first of those that wait must be looked at again; 0 if nobody waits.

@@ -102,6 +102,9 @@ func (k *Kademlia) hook(now Time, in *Input, out *Output) {
 		k.addressFailed(p, in.Addr)
 	case DialFailed:
 		k.failEverywhere(now, p, out)
+		if in.Err != ErrRefused && k.table.HeadFailed(now, p) {
+			k.applyPending(now, out)
+		}
 	case OpAddAddress:
 		k.addAddress(now, p, in.Addr, out)
 	case OpRemoveAddress:

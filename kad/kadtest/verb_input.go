@@ -18,7 +18,7 @@ var hooks = map[string]kad.InputKind{
 }
 
 var verbInput = verb{
-	usage: "input A HOOK [peer=B] [conn=N] [addr=TEXT] [old=TEXT] [addrs=TEXT] [query=N] [dialer] [supported]",
+	usage: "input A HOOK [peer=B] [conn=N] [addr=TEXT] [old=TEXT] [addrs=TEXT] [query=N] [err=KIND] [dialer] [supported]",
 	do: func(e *Env, a args) error {
 		in := kad.Input{Dialer: a.flag("dialer"), Supported: a.flag("supported")}
 		if len(a.words) < 2 {
@@ -41,10 +41,22 @@ var verbInput = verb{
 		conn, _ := strconv.ParseUint(a.get("conn", "0"), 10, 64)
 		query, _ := strconv.ParseUint(a.get("query", "0"), 10, 64)
 		in.Conn, in.Query = kad.ConnID(conn), kad.QueryID(query)
+		if in.Err, err = errorKind(a.get("err", kad.ErrNone.String())); err != nil {
+			return err
+		}
 		if err := a.done(2); err != nil {
 			return err
 		}
 		e.result(n, e.Step(n, in, false))
 		return nil
 	},
+}
+
+func errorKind(word string) (kad.ErrorKind, error) {
+	for e := range kad.ErrRefused + 1 {
+		if e.String() == word {
+			return e, nil
+		}
+	}
+	return 0, fmt.Errorf("no kind of error %q", word)
 }

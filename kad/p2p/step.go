@@ -67,7 +67,7 @@ func (n *Node) handOn(out *kad.Output, own kad.RequestID) {
 			}
 		case kad.Dial:
 			if !n.outbound.dial(c) {
-				n.stepLater(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: c.Peer.ID}})
+				n.stepLater(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: c.Peer.ID}, Err: kad.ErrRefused})
 			}
 		case kad.SetProtocols:
 			n.server.Store(c.Mode == kad.ModeServer)
