@@ -35,9 +35,6 @@ func (t *teller) opening() {
 		levels = append(levels, fmt.Sprintf("%s %s", p, h.Levels[p]))
 	}
 	fmt.Fprintf(&t.out, "Level: %s.", strings.Join(levels, ", "))
-	if len(h.Spec) > 0 {
-		fmt.Fprintf(&t.out, " Clauses: %s.", strings.Join(h.Spec, "; "))
-	}
 	if len(h.Needs) > 0 {
 		fmt.Fprintf(&t.out, " A target that lacks one of these is not judged: %s.", strings.Join(h.Needs, ", "))
 	}
@@ -54,6 +51,22 @@ func (t *teller) opening() {
 		h.Timeout = defaultTime
 	}
 	fmt.Fprintf(&t.out, " It ends after %s at the latest.\n", short(h.Timeout))
+	t.clauses()
+}
+
+// clauses says what the cited lines demand, and where they can be read.
+func (t *teller) clauses() {
+	h := t.plan.Header
+	if len(h.Spec) == 0 {
+		return
+	}
+	t.out.WriteString("\nWhat it rests on:\n")
+	for i, says := range h.Clauses() {
+		fmt.Fprintf(&t.out, "  %s\n", says)
+		if link := Link(h.Spec[i]); link != "" {
+			fmt.Fprintf(&t.out, "    %s\n", link)
+		}
+	}
 }
 
 // kindSays completes "A is …".

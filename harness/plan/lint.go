@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -81,6 +82,13 @@ func (n *linter) header() {
 	}
 	if !n.plan.Header.leveled {
 		n.fail(top, "level", "it is missing: must, should, may or info")
+	}
+	for _, citation := range h.Spec {
+		if _, _, _, err := find(citation); errors.Is(err, errUnknownDocument) {
+			n.warn(n.lineOf("spec"), "spec", "%v", err)
+		} else if err != nil {
+			n.fail(n.lineOf("spec"), "spec", "%v", err)
+		}
 	}
 	if binding && len(h.Spec) == 0 {
 		n.fail(top, "spec", "it is missing: a case at must or should names its clause, as ipfs-kad L357-L360")

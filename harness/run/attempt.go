@@ -159,7 +159,7 @@ func (r *runner) verdicts(p *plan.Plan, f finding) []record.Result {
 				res.Verdict = record.Fail
 			}
 			failure := missed.Failure
-			failure.Prose, failure.Clause = p.Prose, strings.Join(p.Header.Spec, ", ")
+			failure.Prose, failure.Clause = p.Prose, strings.Join(p.Header.Clauses(), "; ")
 			failure.Repeat, failure.Log = r.command(p.Header.ID), f.log
 			res.Failure = &failure
 		case f.fault != nil:
