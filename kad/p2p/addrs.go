@@ -14,10 +14,13 @@ import (
 )
 
 // What one peer may bring: 8 KiB of addresses, as go-libp2p-kad-dht keeps, and 64 of them, twice what a host with
-// every transport on a dozen interfaces has.
+// every transport on a dozen interfaces has. An address may have 512 bytes: the longest name has 255, and a WebTransport
+// address behind a relay not half as many as that leaves. So 20 peers with an address each fit in 16 KiB whatever they
+// announce; with longer ones, a few peers near a key could push the others out of every reply about it.
 const (
 	maxAddrBytes = 8 << 10
 	maxAddrs     = 64
+	maxAddrLen   = 512
 )
 
 // appendAddrs appends those addresses that keep says yes to.
@@ -27,7 +30,7 @@ func appendAddrs(dst kad.Addrs, addrs []ma.Multiaddr, keep func(ma.Multiaddr) bo
 		if count == maxAddrs || len(dst)+len(a.Bytes()) > maxAddrBytes {
 			break
 		}
-		if keep == nil || keep(a) {
+		if len(a.Bytes()) <= maxAddrLen && (keep == nil || keep(a)) {
 			dst = kad.Addrs(wire.Addrs(dst).Append(a.Bytes()))
 			count++
 		}
@@ -47,14 +50,17 @@ func multiaddrs(a kad.Addrs) []ma.Multiaddr {
 }
 
 // cleanAddrs appends those addresses of a peer which a message named that can be used: not undecodable ones, nor those
-// that end in another peer's id; a trailing /p2p of its own is cut off, so that an address has one form. An address
-// with a protocol that we do not know is kept as it is, for others may know it. keep is asked about those that can be
-// parsed.
+// that end in another peer's id, nor overlong ones; a trailing /p2p of its own is cut off, so that an address has one
+// form. An address with a protocol that we do not know is kept as it is, for others may know it. keep is asked about
+// those that can be parsed.
 func cleanAddrs(dst kad.Addrs, id []byte, addrs kad.Addrs, keep func(ma.Multiaddr) bool) kad.Addrs {
 	start, count := len(dst), 0
 	for addr := range addrs.All() {
 		if count == maxAddrs || len(dst)-start+len(addr) > maxAddrBytes {
 			break
+		}
+		if len(addr) > maxAddrLen {
+			continue
 		}
 		m, err := ma.NewMultiaddrBytes(addr)
 		if err != nil {

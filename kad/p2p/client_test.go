@@ -2,7 +2,9 @@ package p2p_test
 
 import (
 	"context"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -187,6 +189,34 @@ func TestProvideReplies(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, near.Peers, 1)
 		})
+	}
+}
+
+// TestStartAndCloseAtOnce: whatever the methods run into, be it a node that is being started or one that is being
+// closed, nothing breaks, and each Close returns when all of it has ended.
+func TestStartAndCloseAtOnce(t *testing.T) {
+	server := start(t, p2p.Config{Transports: []string{p2p.TCP}})
+	for range 10 {
+		n, err := p2p.New(p2p.Config{Transports: []string{p2p.TCP}, Bootstrap: []string{server.Addrs()[0].String()}})
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		for _, f := range []func(){
+			func() { _ = n.Start(context.Background()) },
+			func() { _ = n.SetMode(kad.ModeServer) },
+			func() { _ = n.SetMode(kad.ModeClient) },
+			func() { _ = n.Connect(context20(t), info(server)) },
+			func() { _, _ = n.FindPeer(context20(t), server.ID()) },
+			func() { _, _ = n.GetClosestPeers(context20(t), []byte("k"), 0) },
+			func() { n.Advance(time.Hour) },
+			func() { n.Addrs(); n.Host(); n.Table() },
+			func() { assert.NoError(t, n.Close()) },
+			func() { assert.NoError(t, n.Close()) },
+		} {
+			all.Go(f)
+		}
+		all.Wait()
+		require.NoError(t, n.Close())
+		assert.ErrorIs(t, n.Start(context.Background()), p2p.ErrClosed)
 	}
 }
 

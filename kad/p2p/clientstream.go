@@ -42,9 +42,8 @@ type clientStream struct {
 	o       *outbound
 	s       network.Stream
 	peer    peer.ID
-	replies chan []byte   // a frame's body, for the one request in flight
-	done    chan struct{} // closed when the reader has ended
-	err     error         // why it has; read after done
+	replies chan []byte // the body of the reply to the one request in flight; closed when the reader has ended
+	err     error       // why it has; read after replies was closed
 
 	reading bool // the reader runs
 
@@ -75,19 +74,27 @@ func (o *outbound) take(r *request) *clientStream {
 	return st
 }
 
-// park lets a stream rest for the next request.
+// park lets a stream rest for the next request, or ends it. To end one may wait for a peer that does not read, so that
+// is never done under a lock.
 func (o *outbound) park(st *clientStream) {
+	if !o.keep(st) {
+		st.discard()
+	}
+}
+
+// keep puts a stream among those at rest, if there is a place.
+func (o *outbound) keep(st *clientStream) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q := o.queue(st.peer)
 	if o.closed || st.ended || len(q.idle) >= maxIdle {
 		o.forget(st.peer, q)
-		st.discard()
-		return
+		return false
 	}
 	st.rested = time.Now()
 	st.timer = time.AfterFunc(maxRest, st.drop)
 	q.idle = append(q.idle, st)
+	return true
 }
 
 // drop takes a stream out of those at rest and ends it.
@@ -118,11 +125,13 @@ func (o *outbound) dialStream(ctx context.Context, r *request) (*clientStream, k
 	if err != nil {
 		return nil, kindOf(err)
 	}
-	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte), done: make(chan struct{})}, kad.ErrNone
+	// With room for the one reply, the reader never waits for an asker who has given up.
+	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte, 1)}, kad.ErrNone
 }
 
-// ask sends a request and makes the input of its reply. again: the stream was dead before the reply began, and another
-// may do.
+// ask sends a request and makes the input of its reply. again: the stream had rested and was dead before the reply
+// began, so another may do. Whether the peer has read the request cannot be told; to be asked the same once more does
+// no harm with any of them: a PUT_VALUE of the very same record is idempotent, and ADD_PROVIDER never comes here.
 func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why kad.ErrorKind, again bool) {
 	frame := r.frame(st.o.n)
 	used := st.reading
@@ -134,7 +143,7 @@ func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why 
 	defer stop()
 	if _, err := st.s.Write(frame); err != nil {
 		st.discard()
-		return in, st.why(ctx, err), used
+		return in, st.why(ctx, err), used && !late(ctx, err)
 	}
 	if r.kind == kad.SendAddProvider {
 		in, why = st.announced(ctx, r)
@@ -144,24 +153,26 @@ func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why 
 		st.reading = true
 		st.o.n.work.Go(st.read)
 	}
-	select {
-	case body := <-st.replies:
-		in, why = st.o.n.understand(r, body)
-		if why != kad.ErrNone {
-			st.discard()
-			return in, why, false
-		}
-		st.o.n.confirm(st.s.Conn())
-		_ = st.s.SetDeadline(time.Time{})
-		if !stop() { // the context ended meanwhile, and the stream with it
-			return in, why, false
-		}
-		st.o.park(st)
-		return in, why, false
-	case <-st.done:
-		return in, st.why(ctx, st.err), used && (errors.Is(st.err, errBeforeReply) || errors.Is(st.err, errUnasked))
+	body, replied := <-st.replies
+	if !replied {
+		again = errors.Is(st.err, errBeforeReply) || errors.Is(st.err, errUnasked)
+		return in, st.why(ctx, st.err), used && again && !late(ctx, st.err)
 	}
+	in, why = st.o.n.understand(r, body)
+	if why != kad.ErrNone {
+		st.discard()
+		return in, why, false
+	}
+	st.o.n.confirm(st.s.Conn())
+	_ = st.s.SetDeadline(time.Time{})
+	if stop() { // else the context ended meanwhile, and the stream with it
+		st.o.park(st)
+	}
+	return in, why, false
 }
+
+// late says whether a request failed because its time was up, which no other stream can help.
+func late(ctx context.Context, err error) bool { return ctx.Err() != nil || isTimeout(err) }
 
 // announced ends an ADD_PROVIDER. The peer has no reply to make, but most end their side when they have read it, and a
 // few echo it; a reset means that it was refused.
@@ -188,7 +199,7 @@ var (
 
 // read hands on one frame for each request and ends the stream at anything else.
 func (st *clientStream) read() {
-	defer close(st.done)
+	defer close(st.replies)
 	r := bufio.NewReaderSize(st.s, 4<<10)
 	for {
 		_, err := r.Peek(1)
@@ -211,13 +222,7 @@ func (st *clientStream) read() {
 		st.mu.Lock()
 		st.asking = false
 		st.mu.Unlock()
-		select {
-		case st.replies <- body:
-		case <-st.o.n.ctx.Done():
-			st.err = st.o.n.ctx.Err()
-			st.discard()
-			return
-		}
+		st.replies <- body
 	}
 	st.drop()
 }

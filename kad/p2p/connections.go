@@ -18,7 +18,7 @@ import (
 // connection is one connection of the host, as the core knows it. Guarded by Node.mu.
 type connection struct {
 	id         kad.ConnID
-	addr       []byte // by which it was dialled; nil if the peer dialled us, for that is an ephemeral port
+	addr       []byte // by which it was dialled; nil if the peer dialled us (that is an ephemeral port), or if the table may not have it
 	confirmed  bool   // an outbound stream on it was answered
 	identified chan struct{}
 	told       bool // identified is closed
@@ -109,15 +109,14 @@ func (n *Node) connectedLocked(c network.Conn) {
 	}
 	n.requests++ // one counter names both: it only has to be new
 	known := &connection{id: kad.ConnID(n.requests), identified: make(chan struct{})}
-	dialer := c.Stat().Direction == network.DirOutbound
-	if dialer {
+	if c.Stat().Direction == network.DirOutbound && n.tableAddr(c.RemoteMultiaddr()) {
 		known.addr = c.RemoteMultiaddr().Bytes()
 	}
 	n.conns[c] = known
 	p := c.RemotePeer()
 	n.peers[p]++
 	n.tell(kad.Input{Kind: kad.ConnectionEstablished, Peer: kad.PeerInfo{ID: []byte(p)}, Conn: known.id,
-		Addr: c.RemoteMultiaddr().Bytes(), Dialer: dialer})
+		Addr: c.RemoteMultiaddr().Bytes(), Dialer: known.addr != nil})
 	if n.peers[p] == 1 {
 		n.tell(kad.Input{Kind: kad.InConnected, Peer: kad.PeerInfo{ID: []byte(p)}})
 	}

@@ -32,19 +32,15 @@ var exchanges = sync.Pool{New: func() any {
 // keepBuffer is the largest buffer that is kept for the next exchange: that of the longest reply.
 const keepBuffer = 16<<10 + 16
 
+// release gives the exchange back. One that had to do with a large message is left to the collector as a whole: all its
+// lists have views of that message's bytes.
 func (x *exchange) release() {
+	if max(cap(x.body), cap(x.frame), cap(x.addrs)) > keepBuffer {
+		return
+	}
 	x.request.Reset()
 	x.response.Reset()
 	x.in = kad.Input{}
-	if cap(x.body) > keepBuffer {
-		x.body = make([]byte, 0, 256)
-	}
-	if cap(x.frame) > keepBuffer {
-		x.frame = nil
-	}
-	if cap(x.providers) > maxNamed {
-		x.providers = nil
-	}
 	x.addrs = x.addrs[:0]
 	exchanges.Put(x)
 }

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -84,6 +85,7 @@ func TestCleanAddrs(t *testing.T) {
 		{"cut short", text("/ip4/8.8.8.8/tcp/1")[:6], "", false},
 		{"empty", nil, "", false},
 		{"a protocol that we do not know", unknown, string(unknown), true},
+		{"overlong", text("/dns4/" + strings.Repeat("a.", 300) + "org/tcp/1"), "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			good := text("/ip4/9.9.9.9/tcp/2")

@@ -56,20 +56,29 @@ func (in *inbound) open() {
 	in.mu.Unlock()
 }
 
-// reset ends all streams and accepts no more.
+// reset ends all streams and accepts no more. A peer that does not read can make us wait for as long as go-libp2p lets
+// it, so the connections do not wait for one another, and nobody waits under a lock.
 func (in *inbound) reset() {
 	in.mu.Lock()
 	in.on = false
-	var all []network.Stream
+	var conns [][]network.Stream
 	for _, c := range in.conns {
+		var streams []network.Stream
 		for st := range c.streams {
-			all = append(all, st.s)
+			streams = append(streams, st.s)
 		}
+		conns = append(conns, streams)
 	}
 	in.mu.Unlock()
-	for _, s := range all {
-		_ = s.Reset()
+	var ended sync.WaitGroup
+	for _, streams := range conns {
+		ended.Go(func() {
+			for _, s := range streams {
+				_ = s.Reset()
+			}
+		})
 	}
+	ended.Wait()
 }
 
 // handle is the stream handler: go-libp2p calls it on a goroutine of the stream's own.

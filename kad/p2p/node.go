@@ -26,15 +26,16 @@ type Node struct {
 	protocols []protocol.ID
 	records   namespaces
 	clock     clock
-	host      host.Host // set by Start
 	ownsHost  bool
+	life      sync.Mutex // held by Start and by Close, so that each finds the other done or not begun
 
 	// mu guards the core and what must keep the core's order. It is held for one Step and the hand-over of what that
 	// Step caused, about a microsecond; nothing under it waits, encodes or validates.
 	mu       sync.Mutex
 	core     *kad.Kademlia
-	started  bool
+	started  bool // host, ctx and timer are set, and stay
 	closed   bool
+	host     host.Host // nil before Start, unless it was given
 	requests kad.RequestID
 	armed    kad.Time // when the timer rings; 0: it is off
 	timer    *time.Timer
@@ -111,33 +112,36 @@ func New(cfg Config) (*Node, error) {
 }
 
 // Start opens the host (unless one was given), listens, serves if the mode says so, and begins to dial the bootstrap
-// peers. It may be called once. The context bounds Start itself, not the node.
+// peers. It may be called once: a node whose Start failed is closed. The context is asked before anything is opened; it
+// does not end the node.
 func (n *Node) Start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	n.mu.Lock()
+	n.life.Lock()
+	defer n.life.Unlock()
 	if n.started || n.closed {
-		n.mu.Unlock()
 		return fmt.Errorf("start: %w", ErrClosed)
 	}
+	h := n.host
+	if n.ownsHost {
+		var err error
+		if h, err = newHost(n.cfg, n.key); err != nil {
+			_ = n.close()
+			return fmt.Errorf("host: %w", err)
+		}
+	}
+	n.mu.Lock()
+	n.host = h
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.timer = time.NewTimer(time.Hour)
+	n.timer.Stop()
 	n.started = true
 	n.mu.Unlock()
 
-	n.ctx, n.cancel = context.WithCancel(context.Background())
-	if n.ownsHost {
-		h, err := newHost(n.cfg, n.key)
-		if err != nil {
-			n.Close()
-			return fmt.Errorf("host: %w", err)
-		}
-		n.host = h
-	}
-	n.timer = time.NewTimer(time.Hour)
-	n.timer.Stop()
 	n.applyMode() // first, so that identify tells of the protocol from the beginning
 	if err := n.watchHost(); err != nil {
-		n.Close()
+		_ = n.close()
 		return fmt.Errorf("host: %w", err)
 	}
 	n.work.Go(n.loop)
@@ -152,15 +156,22 @@ func (n *Node) Start(ctx context.Context) error {
 }
 
 // Close ends everything that Start began: queries end with ErrClosed, streams are reset, and the host is closed unless
-// it was given. When Close returns no goroutine of the node is left.
+// it was given. When Close returns, be it the first or another, no goroutine of the node is left.
 func (n *Node) Close() error {
+	n.life.Lock()
+	defer n.life.Unlock()
+	return n.close()
+}
+
+// close is Close for those who hold life.
+func (n *Node) close() error {
 	n.mu.Lock()
-	if n.closed || !n.started {
-		n.closed = true
+	done := n.closed || !n.started
+	n.closed = true
+	if done {
 		n.mu.Unlock()
 		return nil
 	}
-	n.closed = true
 	for id, q := range n.queries {
 		delete(n.queries, id)
 		q.end(ErrClosed)
@@ -168,17 +179,13 @@ func (n *Node) Close() error {
 	n.mu.Unlock()
 
 	n.cancel()
+	n.applyMode() // the context has ended: no more serving
+	n.outbound.close()
 	var err error
-	if n.host != nil {
-		n.applyMode() // the context has ended: no more serving
-		n.outbound.close()
-		if n.ownsHost {
-			err = n.host.Close()
-		}
+	if n.ownsHost {
+		err = n.host.Close()
 	}
-	if n.timer != nil {
-		n.timer.Stop()
-	}
+	n.timer.Stop()
 	n.work.Wait()
 	return err
 }
@@ -187,14 +194,19 @@ func (n *Node) Close() error {
 func (n *Node) ID() peer.ID { return n.id }
 
 // Host is the go-libp2p host; nil before Start unless it was given.
-func (n *Node) Host() host.Host { return n.host }
+func (n *Node) Host() host.Host {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.host
+}
 
 // Addrs are the addresses on which the node listens, each with /p2p/ID; none before Start.
 func (n *Node) Addrs() []ma.Multiaddr {
-	if n.host == nil {
+	h := n.Host()
+	if h == nil {
 		return nil
 	}
-	addrs, err := peer.AddrInfoToP2pAddrs(host.InfoFromHost(n.host))
+	addrs, err := peer.AddrInfoToP2pAddrs(host.InfoFromHost(h))
 	if err != nil {
 		return nil // cannot be: the id is our own
 	}

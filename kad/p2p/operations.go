@@ -98,19 +98,19 @@ func (n *Node) GetClosestPeers(ctx context.Context, key []byte, count int) (Clos
 	return res, nil
 }
 
-// FindPeer finds the addresses of a peer: its own, or those of one that is connected, from the host's peerstore, else by a lookup of its
-// id, which ends with the first reply that names it.
+// FindPeer finds the addresses of a peer: its own, or those of one that is connected, from the host's peerstore, else by
+// a lookup of its id, which ends with the first reply that names it.
 func (n *Node) FindPeer(ctx context.Context, id peer.ID) (FoundPeer, error) {
 	if !validID([]byte(id)) {
 		return FoundPeer{}, fmt.Errorf("find peer: %w: peer id %x", ErrInvalid, string(id))
 	}
-	switch {
-	case n.host == nil:
+	switch h := n.Host(); {
+	case h == nil:
 		return FoundPeer{}, fmt.Errorf("find peer: %w", ErrClosed)
 	case id == n.id:
-		return FoundPeer{Peer: *host.InfoFromHost(n.host)}, nil
-	case n.host.Network().Connectedness(id) == network.Connected:
-		return FoundPeer{Peer: n.host.Peerstore().PeerInfo(id)}, nil
+		return FoundPeer{Peer: *host.InfoFromHost(h)}, nil
+	case h.Network().Connectedness(id) == network.Connected:
+		return FoundPeer{Peer: h.Peerstore().PeerInfo(id)}, nil
 	}
 	q, err := n.start(ctx, kad.Input{Kind: kad.OpGetClosestPeers, Key: []byte(id)}, []byte(id))
 	if err != nil {
@@ -160,8 +160,8 @@ func (n *Node) PutRecord(ctx context.Context, r Record, quorum kad.Quorum, to ..
 		in.Kind = kad.OpPutRecordTo
 		for _, p := range to {
 			info := kad.PeerInfo{ID: []byte(p)}
-			if n.host != nil {
-				info.Addrs = appendAddrs(nil, n.host.Peerstore().Addrs(p), n.servedAddr)
+			if h := n.Host(); h != nil {
+				info.Addrs = appendAddrs(nil, h.Peerstore().Addrs(p), n.servedAddr)
 			}
 			in.Closer = append(in.Closer, info)
 		}

@@ -138,6 +138,9 @@ func (o *outbound) step(in kad.Input) { _ = o.n.do(in, nil) }
 // attempt connects if need be, and asks on a stream that has rested or on a new one. A rested stream which turns out
 // to be dead before any byte of the reply came is replaced once.
 func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
+	if ctx.Err() != nil { // while it waited for its turn; no stream shall suffer for that
+		return kad.Input{}, kad.ErrTimeout
+	}
 	if why := o.reach(ctx, r); why != kad.ErrNone {
 		return kad.Input{}, why
 	}
@@ -211,6 +214,9 @@ func (o *outbound) close() {
 	o.closed = true
 	var idle []*clientStream
 	for _, q := range o.peers {
+		for _, st := range q.idle {
+			st.timer.Stop()
+		}
 		idle = append(idle, q.idle...)
 		q.idle, q.waiting = nil, nil
 	}

@@ -18,8 +18,8 @@ type query struct {
 	target []byte // of FindPeer: the peer whose addresses any reply may bring
 
 	mu     sync.Mutex
-	events []kad.Event // that were not read yet; the core bounds how many a query can make
-	found  *kad.PeerInfo
+	events []kad.Event   // that were not read yet; the core bounds how many a query can make
+	found  *kad.PeerInfo // set once
 	err    error
 	wake   chan struct{}
 }
@@ -165,7 +165,9 @@ func (n *Node) found(id kad.QueryID, closer []kad.PeerInfo) {
 		if bytes.Equal(closer[i].ID, q.target) && len(closer[i].Addrs) > 0 {
 			info := closer[i]
 			q.mu.Lock()
-			q.found = &info
+			if q.found == nil {
+				q.found = &info
+			}
 			q.mu.Unlock()
 			q.stir()
 			return

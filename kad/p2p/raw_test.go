@@ -338,6 +338,11 @@ func TestPrivateAddresses(t *testing.T) {
 	n := start(t, p2p.Config{PublicOnly: true})
 	require.NoError(t, n.Connect(context20(t), info(servers[0])))
 	h := connect(t, bare(t), n)
+	// That the server answers proves it at an address which a public swarm does not want.
+	put, err := n.PutRecord(context20(t), p2p.Record{Key: []byte("/v/k"), Value: []byte("ok k")}, kad.One, servers[0].ID())
+	require.NoError(t, err)
+	assert.Len(t, put.Stored, 1)
+	assert.Empty(t, n.Table())
 	r := open(t, h, n.ID())
 	assert.Empty(t, r.send(wire.Message{Type: wire.FindNode, Key: []byte("k")}).want(wire.FindNode).CloserPeers)
 	private := []byte("\x04\x0a\x00\x00\x01\x06\x0f\xa1")
@@ -348,6 +353,6 @@ func TestPrivateAddresses(t *testing.T) {
 	require.Len(t, m.ProviderPeers, 1)
 	assert.Contains(t, string(m.ProviderPeers[0].Addrs), string(public))
 	assert.NotContains(t, string(m.ProviderPeers[0].Addrs), string(private))
-	_, err := n.AddAddress(servers[1].ID(), servers[1].Host().Addrs()[0])
+	_, err = n.AddAddress(servers[1].ID(), servers[1].Host().Addrs()[0])
 	assert.ErrorIs(t, err, p2p.ErrPrivate)
 }

@@ -61,8 +61,8 @@ func (n namespaces) Validate(key, value []byte, now kad.Time) ([]byte, error) {
 	return v.Validate(key, value, now)
 }
 
-// publicKey validates /pk/<peer id>: the value is the libp2p public key of that peer (ipfs-kad L586). There is only
-// one such value for a key, so the rank is empty.
+// publicKey validates /pk/<peer id>: the value is the libp2p public key of that peer (ipfs-kad L586). All such values
+// hold the same key, so the rank is empty.
 type publicKey struct{}
 
 func (publicKey) Validate(key, value []byte, _ kad.Time) ([]byte, error) {
