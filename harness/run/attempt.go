@@ -16,6 +16,9 @@ import (
 // DefaultTimeout is how long a case may take unless it says otherwise.
 const DefaultTimeout = 30 * time.Second
 
+// deathNotice is how long the news of a process's end may take: its last output is read for a second first.
+const deathNotice = 2 * time.Second
+
 // What ends a case from outside; causes of its context.
 var (
 	errDied    = errors.New("the target's process ended")
@@ -27,21 +30,30 @@ var (
 type finding struct {
 	outcome
 	unsupported string
-	fault       error // of the suite
-	ended       error // errDied or errHung
+	fault       error           // of the suite
+	unjudged    plan.ProfileSet // in which no line was judged: none at all is 0
+	ended       error           // errDied or errHung
 	shown       map[string]string
 	log         string // tail of the target's log, where it ended
 	took        time.Duration
 }
 
 // attempts runs a case for each value of its header's each, as often as it repeats, and ends with the first failure in
-// all profiles.
+// all profiles. A case that has the target for itself gets a fresh one each time; one that shares it, each time that the
+// user's repetition begins anew: its keys and identities are the same, and so would be what it finds.
 func (r *runner) attempts(ctx context.Context, p *plan.Plan, n *node) (f finding) {
 	profiles := r.judges(p)
 	began := time.Now()
-	defer func() { f.took = time.Since(began) }()
 	f.shown = map[string]string{}
-	times := max(1, p.Header.Repeat) * max(1, r.config.Repeat)
+	var own *node // instead of n
+	defer func() {
+		f.took = time.Since(began)
+		if own != nil {
+			r.pool.stop(own)
+		}
+	}()
+	runs := max(1, p.Header.Repeat)
+	times := runs * max(1, r.config.Repeat)
 	from, to := 0, 0
 	if e := p.Header.Each; e != nil {
 		from, to = e.From, e.To
@@ -53,7 +65,21 @@ func (r *runner) attempts(ctx context.Context, p *plan.Plan, n *node) (f finding
 				f.fault = err
 				return f
 			}
-			one := r.attempt(ctx, bound, n, profiles, attempt)
+			first := attempt == 0 && i == from
+			if !first && !n.remote && (isolated(p) || i == from && attempt%runs == 0) {
+				if own != nil {
+					r.pool.stop(own)
+				}
+				if own, err = r.pool.start(ctx, p.Target()); err != nil {
+					f.fault = err
+					return f
+				}
+			}
+			at := n
+			if own != nil {
+				at = own
+			}
+			one := r.attempt(ctx, bound, at, profiles, attempt)
 			var round []string
 			if p.Header.Each != nil {
 				round = append(round, fmt.Sprintf("%s=%d", p.Header.Each.Name, i))
@@ -69,6 +95,7 @@ func (r *runner) attempts(ctx context.Context, p *plan.Plan, n *node) (f finding
 				f.shown[name] = v
 			}
 			f.unsupported, f.fault, f.ended, f.log = one.unsupported, one.fault, one.ended, one.log
+			f.unjudged |= one.unjudged
 			if f.unsupported != "" || f.fault != nil || f.ended != nil || f.all(profiles) || ctx.Err() != nil {
 				return f
 			}
@@ -85,8 +112,6 @@ func (r *runner) attempt(ctx context.Context, p *plan.Plan, n *node, profiles pl
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(limit, func() { cancel(errTimeout) })
-	defer timer.Stop()
 	watched := make(chan struct{})
 	defer close(watched)
 	go func() {
@@ -101,8 +126,16 @@ func (r *runner) attempt(ctx context.Context, p *plan.Plan, n *node, profiles pl
 	w, err := newWorld(p, n, r.config, attempt)
 	defer w.close()
 	if err == nil {
+		w.limit, w.timer = limit, time.AfterFunc(limit, func() { cancel(errTimeout) })
+		defer w.timer.Stop()
 		s := &script{world: w, judged: profiles}
 		f.outcome, err = s.lines(ctx, p.Script, outcome{})
+		f.merge(s.unopened(nil))
+		f.unjudged = profiles &^ (w.seen | f.profiles())
+		if err == nil && w.dropped() {
+			// A process that crashes takes its connections along before anybody hears of its end.
+			pause(ctx, deathNotice)
+		}
 	}
 	f.shown = w.shown
 	if n.died() || errors.Is(err, target.ErrDied) {
@@ -164,6 +197,8 @@ func (r *runner) verdicts(p *plan.Plan, f finding) []record.Result {
 			res.Failure = &failure
 		case f.fault != nil:
 			res.Verdict, res.Why = record.Errored, f.fault.Error()
+		case f.unjudged&(1<<profile) != 0:
+			res.Verdict, res.Why = record.Errored, "no line of the script judges anything in this profile"
 		default:
 			res.Verdict = record.Pass
 		}

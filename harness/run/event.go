@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -88,8 +89,8 @@ func (e lineEnv) Capture(name string) (plan.Value, bool) {
 
 // isEnd says whether an event is the end that is wanted.
 func isEnd(k plan.ExpectKind, e target.Event) bool {
-	refused := e.Err != nil && errors.Is(e.Err, target.ErrRefused)
-	failed := e.Err != nil && errors.Is(e.Err, target.ErrDial)
+	refused := errors.Is(e.Err, target.ErrRefused)
+	failed := errors.Is(e.Err, target.ErrDial) || errors.Is(e.Err, context.DeadlineExceeded) // it never was open
 	switch k {
 	case plan.ExpectEOF:
 		return e.Kind == target.EOF
@@ -124,6 +125,8 @@ func (s *script) describe(e target.Event) string {
 		return "refused: the protocol was not agreed"
 	case errors.Is(e.Err, target.ErrDial):
 		return fmt.Sprintf("no connection: %v", e.Err)
+	case errors.Is(e.Err, context.DeadlineExceeded):
+		return fmt.Sprintf("nothing: the protocol was not agreed within %s", target.OpenTimeout)
 	case len(e.Raw) > 0:
 		return fmt.Sprintf("reset, %d bytes into a frame", len(e.Raw))
 	}

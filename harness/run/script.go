@@ -50,6 +50,26 @@ func (o *outcome) all(set plan.ProfileSet) bool {
 	return true
 }
 
+// within are the failures in these profiles.
+func (o outcome) within(set plan.ProfileSet) outcome {
+	for _, p := range plan.Profiles {
+		if !set.Has(p) {
+			o.failed[p] = nil
+		}
+	}
+	return o
+}
+
+// profiles are those that failed.
+func (o outcome) profiles() (set plan.ProfileSet) {
+	for p, f := range o.failed {
+		if f != nil {
+			set |= 1 << p
+		}
+	}
+	return set
+}
+
 // name puts the round in which it happened before what came.
 func (o *outcome) name(round string) {
 	done := map[*failure]bool{nil: true} // one failure may stand for several profiles
@@ -74,6 +94,16 @@ type script struct {
 	*world
 	judged plan.ProfileSet
 	until  time.Time // within a retry: when its last round should be over
+}
+
+// remaining are the profiles that are judged and have not failed.
+func (s *script) remaining(before outcome) (set plan.ProfileSet) {
+	for _, p := range s.judged.List() {
+		if before.failed[p] == nil {
+			set |= 1 << p
+		}
+	}
+	return set
 }
 
 // lines goes through the lines in order, and stops when every profile has failed.
@@ -144,18 +174,20 @@ func beside[T any](n int, do func(i int) (T, error)) ([]T, error) {
 	return results, nil
 }
 
-// retry tries a block, with new streams each time, until all of it holds.
+// retry tries a block, with new streams each time, until all of it holds. A profile for which a round has held is content,
+// whatever the next rounds bring for the others.
 func (s *script) retry(ctx context.Context, l *plan.Line, r plan.Retry, before outcome) (outcome, error) {
 	end := time.Now().Add(r.Within)
+	open := s.remaining(before)
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		round := &script{world: s.world, judged: s.judged, until: end}
+		round := &script{world: s.world, judged: open, until: end}
 		captures, streams := s.snapshot()
-		o, err := round.lines(ctx, l.Block, before)
-		if err != nil {
+		o, err := round.lines(ctx, l.Block, outcome{})
+		o.merge(s.unopened(streams))
+		o = o.within(open)
+		open = o.profiles()
+		if err != nil || open == 0 || time.Now().Add(wait).After(end) {
 			return o, err
-		}
-		if o == (outcome{}) || time.Now().Add(wait).After(end) {
-			return o, nil
 		}
 		s.restore(captures, streams)
 		if err := pause(ctx, wait); err != nil {

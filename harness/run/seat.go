@@ -32,6 +32,10 @@ const (
 
 // seat brings peers into the target's table and waits until the table shows them all.
 func (s *script) seat(ctx context.Context, l *plan.Line, seat plan.Seat) (outcome, error) {
+	// Filling the table is our wish, not the case's: it has its own limit, and the case's time begins anew after it.
+	if s.timer.Stop() {
+		defer s.timer.Reset(s.limit)
+	}
 	members, err := s.members(seat.Peers)
 	if err != nil {
 		return outcome{}, fault(l, "", err)
@@ -41,7 +45,7 @@ func (s *script) seat(ctx context.Context, l *plan.Line, seat plan.Seat) (outcom
 		if members[i].puppet.Kind() == target.Nobody {
 			return struct{}{}, s.offer(ctx, members[i], "add_address")
 		}
-		return struct{}{}, members[i].puppet.Connect(ctx, s.node.info())
+		return struct{}{}, s.dial(ctx, members[i].puppet)
 	})
 	if ctx.Err() != nil {
 		return outcome{}, context.Cause(ctx)
@@ -100,7 +104,7 @@ func (s *script) offerAgain(ctx context.Context, missing []*member) error {
 		if err := m.puppet.Disconnect(s.node.id); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, m.puppet.Connect(ctx, s.node.info())
+		return struct{}{}, s.dial(ctx, m.puppet)
 	})
 	return err
 }
@@ -150,7 +154,7 @@ func (s *script) unlisted(ctx context.Context, members []*member) ([]*member, er
 	if err != nil {
 		return nil, err
 	}
-	if err := own.puppet.Connect(ctx, s.node.info()); err != nil {
+	if err := s.dial(ctx, own.puppet); err != nil {
 		return nil, err
 	}
 	var missing []*member

@@ -50,8 +50,8 @@ type proof struct {
 	done  context.Context // cancelled when it is over
 	stop  context.CancelFunc
 	limit time.Duration
-	fault error // why there was no answer
-	lives error // nil, or why the case ended meanwhile
+	over  time.Time // when that was
+	fault error     // why there was no answer
 }
 
 // prove asks FIND_NODE for a random key on a fresh stream of the same connection, and lets the least time of silence pass.
@@ -63,7 +63,8 @@ func (s *script) prove(ctx context.Context, st *stream, least time.Duration) *pr
 		over := make(chan error, 1)
 		go func() { over <- pause(ctx, least) }()
 		p.fault = s.probe(ctx, st.from, st.proto)
-		p.lives = <-over
+		<-over
+		p.over = time.Now()
 	}()
 	return p
 }
@@ -118,9 +119,14 @@ func ask(ctx context.Context, p *target.Puppet, n *node, proto string, key []byt
 	return nil
 }
 
-// silent judges silence: no frame came, and the probe was answered.
+// silent judges silence: the stream was agreed, the probe was answered, and until it was over no frame had come.
 func (s *script) silent(ctx context.Context, st *stream, a *alternative, p *proof) error {
-	if e, came := st.came(); came {
+	if st.fault != nil {
+		s.missed(a, *st.end) // a stream that never was is silent in vain
+		a.miss.silent = !errors.Is(st.fault, target.ErrRefused)
+		return nil
+	}
+	if e, came := st.came(); came && p.done.Err() == nil {
 		s.missed(a, e)
 		return nil
 	}
@@ -132,13 +138,13 @@ func (s *script) silent(ctx context.Context, st *stream, a *alternative, p *proo
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if p.fault != nil {
+	e, came := st.came()
+	switch {
+	case came && !e.At.After(p.over):
+		s.missed(a, e)
+	case p.fault != nil:
 		a.miss = s.failure(a.line, "", fmt.Sprintf("silence, but the exchange that should prove it failed: %v", p.fault))
 		a.miss.silent = true
-		return nil
-	}
-	if e, came := st.came(); came {
-		s.missed(a, e)
 	}
 	return nil
 }

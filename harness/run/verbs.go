@@ -33,7 +33,7 @@ func (s *script) do(ctx context.Context, l *plan.Line, stmt plan.Stmt) (outcome,
 		}
 		s.capture(map[string]plan.Value{stmt.Name: v})
 	case plan.Open:
-		return outcome{}, fault(l, "", s.openStream(ctx, stmt))
+		return s.openStream(ctx, l, stmt)
 	case plan.Send:
 		st, err := s.stream(stmt.Stream)
 		if err != nil {
@@ -87,32 +87,33 @@ func fault(l *plan.Line, what string, err error) error {
 	return fmt.Errorf("%s: %s: %s: %w", l.Pos, l.Verb, what, err)
 }
 
-func (s *script) openStream(ctx context.Context, o plan.Open) error {
+func (s *script) openStream(ctx context.Context, l *plan.Line, o plan.Open) (outcome, error) {
 	m, err := s.member(o.From)
 	if err != nil {
-		return err
+		return outcome{}, fault(l, "", err)
 	}
 	if m.puppet == nil || m.puppet.Kind() == target.Nobody {
-		return fmt.Errorf("%s opens no streams: a puppet with a host was expected", o.From)
+		return outcome{}, fault(l, o.From+" opens no streams: a puppet with a host was expected", nil)
 	}
-	if !s.cast[o.To].decl.Target {
-		return fmt.Errorf("a stream to %s: streams are opened to the target", o.To)
+	if to := s.cast[o.To]; to == nil || !to.decl.Target {
+		return outcome{}, fault(l, fmt.Sprintf("a stream to %s: streams are opened to the target", o.To), nil)
 	}
 	proto := o.Proto
 	if proto == "" {
 		proto = s.node.protocol
 	}
-	st := s.open(ctx, o.Stream, m, proto, o.Lazy)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	st, err := s.open(ctx, l, o.Stream, m, proto, o.Lazy)
+	if err != nil {
+		return outcome{}, fault(l, "", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.streams[o.Stream]; old != nil {
+	old := s.streams[o.Stream]
+	s.streams[o.Stream] = st
+	if old != nil {
 		old.finish()
 	}
-	s.streams[o.Stream] = st
-	return nil
+	return s.never(old), nil
 }
 
 func (s *script) raw(ctx context.Context, l *plan.Line, r plan.Raw) error {
@@ -163,11 +164,16 @@ func (s *script) connect(ctx context.Context, l *plan.Line, c plan.Connect) (out
 	if name == c.To || m.puppet.Kind() == target.Nobody {
 		return outcome{}, fault(l, "", s.offer(ctx, m, "connect"))
 	}
-	if err := m.puppet.Connect(ctx, s.node.info()); err != nil {
-		if ctx.Err() != nil {
+	if err := s.dial(ctx, m.puppet); err != nil {
+		switch {
+		case ctx.Err() != nil:
 			return outcome{}, context.Cause(ctx)
+		case ours(err):
+			return outcome{}, fault(l, "", err)
 		}
-		return fails(s.failure(l, "a connection", err.Error())), nil
+		f := s.failure(l, "a connection", err.Error())
+		f.silent = true
+		return fails(f), nil
 	}
 	return outcome{}, nil
 }
@@ -199,6 +205,9 @@ func (s *script) identify(ctx context.Context, l *plan.Line, i plan.Identify) (o
 	if within == 0 {
 		within = plan.DefaultWait
 	}
+	s.mu.Lock()
+	s.seen |= 1<<len(plan.Profiles) - 1
+	s.mu.Unlock()
 	ctx2, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var bad *failure
@@ -230,7 +239,7 @@ func (s *script) identify(ctx context.Context, l *plan.Line, i plan.Identify) (o
 }
 
 func (s *script) tell(ctx context.Context, m *member) (check.Identity, error) {
-	if err := m.puppet.Connect(ctx, s.node.info()); err != nil {
+	if err := s.dial(ctx, m.puppet); err != nil {
 		return check.Identity{}, err
 	}
 	told, err := m.puppet.Identify(ctx, s.node.id)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/target"
 )
 
 // DefaultSilence is how long silence lasts at least, unless for= says otherwise: 200 ms is a hundred times what an answer
@@ -30,7 +32,7 @@ func (s *script) wants(ctx context.Context, l *plan.Line, before outcome) (o out
 	results, err := beside(sides, func(i int) (outcome, error) {
 		var o outcome
 		var err error
-		chosen[i], o, err = s.want(ctx, alternatives(l, i))
+		chosen[i], o, err = s.want(ctx, alternatives(l, i), s.remaining(before))
 		return o, err
 	})
 	for i, r := range results {
@@ -55,7 +57,8 @@ func (s *script) wants(ctx context.Context, l *plan.Line, before outcome) (o out
 		sofar := before
 		sofar.merge(o)
 		more, err := s.lines(ctx, a.Block, sofar)
-		o.merge(more)
+		// What follows from an alternative binds only the profiles which accept that alternative.
+		o.merge(more.within(a.Stmt.(plan.Want).Profiles))
 		if err != nil {
 			return o, err
 		}
@@ -116,34 +119,43 @@ func alternatives(l *plan.Line, i int) []*alternative {
 	return all
 }
 
-// want judges one stream. It returns which alternative was taken, -1 for none.
-func (s *script) want(ctx context.Context, all []*alternative) (int, outcome, error) {
+// want judges one stream for those profiles that have not failed before. It returns which alternative was taken, -1 for
+// none.
+func (s *script) want(ctx context.Context, all []*alternative, open plan.ProfileSet) (int, outcome, error) {
 	st, err := s.stream(all[0].want.Stream)
 	if err != nil {
 		return -1, outcome{}, fault(all[0].line, "", err)
 	}
+	st.wanted = true
 	began := time.Now()
-	silence := -1
-	for i, a := range all {
-		if a.want.Expect.Kind == plan.ExpectSilence {
-			silence = i
-		}
-	}
+	silence := slices.IndexFunc(all, func(a *alternative) bool { return a.want.Expect.Kind == plan.ExpectSilence })
 	var proof *proof
+	waiting := ctx // ends where nobody waits any longer
 	if silence >= 0 {
 		proof = s.prove(ctx, st, max(forSilence(all[silence].want.Expect.For), patience(all)))
 		defer proof.stop()
+		if suffices(all, silence, open) {
+			var cancel context.CancelFunc
+			waiting, cancel = context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(proof.done, cancel)()
+		}
 	}
-	if err := s.first(ctx, st, began, all, proof); err != nil {
+	nothing, err := s.first(ctx, waiting, st, began, all, proof)
+	if err != nil {
 		return -1, outcome{}, err
 	}
 	taken := -1
 	for i, a := range all {
-		if i == silence {
+		switch {
+		case i == silence:
 			continue
-		}
-		if err := s.judge(ctx, st, began, a, proof); err != nil {
-			return -1, outcome{}, err
+		case nothing: // for all of them, whatever comes while they are gone through
+			s.unmet(a, began)
+		default:
+			if err := s.judge(ctx, waiting, st, began, a); err != nil {
+				return -1, outcome{}, err
+			}
 		}
 		if taken < 0 && a.miss == nil {
 			taken = i
@@ -165,7 +177,33 @@ func (s *script) want(ctx context.Context, all []*alternative) (int, outcome, er
 		st.take(max(1, all[taken].want.Expect.Times))
 		s.capture(all[taken].captures)
 	}
+	s.judges(all)
 	return taken, verdicts(all), nil
+}
+
+// suffices says whether every profile that is still judged here accepts silence: then its proof ends the wait. For the
+// others the line waits as long as it says, since a slow answer is none of silence's business.
+func suffices(all []*alternative, silence int, open plan.ProfileSet) bool {
+	for _, p := range open.List() {
+		if all[silence].want.Profiles.Has(p) {
+			continue
+		}
+		if slices.ContainsFunc(all, func(a *alternative) bool { return a.want.Profiles.Has(p) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// judges notes the profiles which the line has judged.
+func (s *script) judges(all []*alternative) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range plan.Profiles {
+		if slices.ContainsFunc(all, func(a *alternative) bool { return a.want.Profiles.Has(p) }) {
+			s.seen |= 1 << p
+		}
+	}
 }
 
 // verdicts says in which profiles none of the accepted alternatives matched. A profile in which the line accepts nothing
@@ -227,8 +265,9 @@ func expected(l *plan.Line) string {
 	return strings.Join(words, " ")
 }
 
-// first waits for the first event, as long as any alternative waits, or until silence is proved.
-func (s *script) first(ctx context.Context, st *stream, began time.Time, all []*alternative, proof *proof) error {
+// first waits for the first event, as long as any alternative waits; waiting ends when nobody does. It reports whether
+// nothing came.
+func (s *script) first(ctx, waiting context.Context, st *stream, began time.Time, all []*alternative, proof *proof) (nothing bool, err error) {
 	var longest time.Duration
 	frames := false
 	for _, a := range all {
@@ -239,19 +278,16 @@ func (s *script) first(ctx context.Context, st *stream, began time.Time, all []*
 	if !frames {
 		longest = proof.limit
 	}
-	wait, cancel := s.deadline(ctx, began, longest)
+	wait, cancel := s.deadline(waiting, began, longest)
 	defer cancel()
-	if proof != nil {
-		defer context.AfterFunc(proof.done, cancel)()
+	_, err = st.at(wait, 0)
+	switch {
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case errors.Is(err, errSilent):
+		return true, nil
 	}
-	_, err := st.at(wait, 0)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil && !errors.Is(err, errSilent) {
-		return err
-	}
-	return nil
+	return false, err
 }
 
 // deadline is the context of a wait: the line's own time, or what a retry has left.
@@ -270,33 +306,31 @@ func (s *script) deadline(ctx context.Context, began time.Time, within time.Dura
 }
 
 // judge holds what came on a stream against one alternative.
-func (s *script) judge(ctx context.Context, st *stream, began time.Time, a *alternative, proof *proof) error {
+func (s *script) judge(ctx, waiting context.Context, st *stream, began time.Time, a *alternative) error {
 	x := a.want.Expect
-	wait, cancel := s.deadline(ctx, began, x.Within)
+	wait, cancel := s.deadline(waiting, began, x.Within)
 	defer cancel()
-	if proof != nil {
-		defer context.AfterFunc(proof.done, cancel)()
-	}
 	a.captures = map[string]plan.Value{}
 	for i := range max(1, x.Times) {
 		e, err := st.at(wait, i)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		}
-		if errors.Is(err, errSilent) {
-			a.miss = s.failure(a.line, "", fmt.Sprintf("nothing within %s", x.Within))
-			if !s.until.IsZero() && began.Add(x.Within).After(s.until) {
-				a.miss.Got = "nothing until the end of the retry"
-			}
-			a.miss.silent = true
-		} else if err != nil {
+		case errors.Is(err, errSilent):
+			s.unmet(a, began)
+		case err != nil:
 			return err
-		} else if i == 0 && e.At.After(began.Add(x.Within)) {
+		case i == 0 && e.At.After(began.Add(x.Within)):
 			a.miss = s.failure(a.line, "", fmt.Sprintf("%s after %s", s.describe(e), e.At.Sub(began).Round(time.Millisecond)))
-		} else if err := s.event(a, e); err != nil {
-			return fault(a.line, "", err)
+		default:
+			if err := s.event(a, e); err != nil {
+				return fault(a.line, "", err)
+			}
 		}
 		if a.miss != nil {
+			if st.fault != nil && !errors.Is(st.fault, target.ErrRefused) {
+				a.miss.silent = true
+			}
 			if x.Times > 1 {
 				a.miss.Got = fmt.Sprintf("(%d of %d) %s", i+1, x.Times, a.miss.Got)
 			}
@@ -304,4 +338,14 @@ func (s *script) judge(ctx context.Context, st *stream, began time.Time, a *alte
 		}
 	}
 	return nil
+}
+
+// unmet says that nothing came for an alternative.
+func (s *script) unmet(a *alternative, began time.Time) {
+	within := a.want.Expect.Within
+	a.miss = s.failure(a.line, "", fmt.Sprintf("nothing within %s", within))
+	if !s.until.IsZero() && began.Add(within).After(s.until) {
+		a.miss.Got = "nothing until the end of the retry"
+	}
+	a.miss.silent = true
 }

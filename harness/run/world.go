@@ -1,9 +1,7 @@
 package run
 
 import (
-	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,6 +27,8 @@ type world struct {
 	attempt int
 
 	patience time.Duration // with the target, for questions of the harness's own
+	limit    time.Duration // of the script
+	timer    *time.Timer   // ends it
 	log      *record.Writer
 	began    time.Time
 
@@ -45,6 +45,8 @@ type world struct {
 	prober   *member           // an identity of the harness's own, made when it is needed
 	probes   int
 	at       *plan.Line // where the script is
+
+	seen plan.ProfileSet // in which some line was judged
 }
 
 // member is a participant.
@@ -287,30 +289,6 @@ func (w *world) own() (*member, error) {
 	return w.prober, nil
 }
 
-// open opens a stream of a member to the target.
-func (w *world) open(ctx context.Context, name string, m *member, proto string, lazy bool) *stream {
-	s := &stream{name: name, from: m, proto: proto, since: w.log.Since}
-	s.log = w.noting(name, m.Name)
-	if err := m.puppet.Connect(ctx, w.node.info()); err != nil {
-		s.fault = err
-	} else if lazy {
-		s.raw, s.fault = m.puppet.OpenLazy(ctx, w.node.id, proto)
-	} else {
-		s.raw, s.fault = m.puppet.Open(ctx, w.node.id, proto)
-	}
-	event := record.Entry{Type: record.TypeStream, Event: "opened", Text: proto}
-	if s.fault != nil {
-		event = record.Entry{Type: record.TypeStream, Event: "refused", Text: s.fault.Error()}
-		e := target.Event{Kind: target.Reset, At: time.Now(), Err: s.fault}
-		if errors.Is(s.fault, target.ErrRefused) {
-			e.Err = target.ErrRefused
-		}
-		s.end = &e
-	}
-	s.log(event)
-	return s
-}
-
 // record writes an entry of this case.
 func (w *world) record(e record.Entry) {
 	e.Case, e.Target, e.Attempt = w.plan.Header.ID, w.node.name, w.attempt
@@ -323,17 +301,6 @@ func (w *world) noting(stream, peer string) func(record.Entry) {
 		e.Stream, e.Peer = stream, peer
 		w.record(e)
 	}
-}
-
-// stream finds a stream by name.
-func (w *world) stream(name string) (*stream, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s, ok := w.streams[name]
-	if !ok {
-		return nil, fmt.Errorf("no stream %q is open", name)
-	}
-	return s, nil
 }
 
 // close ends all streams and puppets.
