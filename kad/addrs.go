@@ -85,20 +85,32 @@ func (a Addrs) Contains(addr []byte) bool {
 // Add returns a list with the address at its end, or the same list if it is there already, empty, or would make the list
 // longer than 8 KiB or 128 addresses.
 func (a Addrs) Add(addr []byte) Addrs {
-	if len(addr) == 0 || len(a)+len(addr)+3 > maxAddrBytes {
+	if !a.takes(addr) {
 		return a
+	}
+	out := make(Addrs, 0, len(a)+len(addr)+3)
+	return appendAddr(append(out, a...), addr)
+}
+
+// takes says whether an address is new to the list and has room in it.
+func (a Addrs) takes(addr []byte) bool {
+	if len(addr) == 0 || len(a)+len(addr)+3 > maxAddrBytes {
+		return false
 	}
 	n := 0
 	for have := range a.All() {
 		if n++; n == maxAddrCount || bytes.Equal(have, addr) {
-			return a
+			return false
 		}
 	}
-	out := make(Addrs, 0, len(a)+len(addr)+3)
-	out = append(out, a...)
-	out = append(out, addrTag)
-	out = binary.AppendUvarint(out, uint64(len(addr)))
-	return append(out, addr...)
+	return true
+}
+
+// appendAddr appends one entry of a list to bytes.
+func appendAddr(dst, addr []byte) []byte {
+	dst = append(dst, addrTag)
+	dst = binary.AppendUvarint(dst, uint64(len(addr)))
+	return append(dst, addr...)
 }
 
 // Merge returns a list with the addresses of both, a's first, as far as they fit; of the other list the first 128 are read.

@@ -22,7 +22,10 @@ func (k *Kademlia) bootstrap(now Time, out *Output) {
 
 // endBootstrap tells of one lookup of a bootstrap and begins the next. One that runs out of time does not stop the rest.
 func (k *Kademlia) endBootstrap(now Time, q *query, late bool, out *Output) (over bool) {
-	if q.steps == 0 {
+	switch {
+	case q.early:
+		q.targets = q.targets[:0]
+	case q.steps == 0:
 		// Farther than the nearest peer's bucket, the nearer ones first, as libp2p-kad does.
 		for b := min(k.table.Depth()-2, maxGrind); b >= 0; b-- {
 			q.targets = append(q.targets, b)

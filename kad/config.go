@@ -55,6 +55,8 @@ const (
 const (
 	maxK     = 255 // 256 buckets of it are counted in 16 bits
 	maxAlpha = 255
+	// maxSpan is a hundred years: any moment of this century and a span added to it still fit a Time, which ends in 2262.
+	maxSpan = 100 * 365 * 24 * Hour
 )
 
 // Current is libp2p-kad's present behaviour: 48 h / 22 h / 48 h, streaming get, client until reachable.
@@ -144,13 +146,21 @@ func (c Config) Check() error {
 	for _, f := range []struct {
 		name string
 		have Duration
+		off  bool // may it be turned off? Nothing may wait forever
 	}{
-		{"QueryTimeout", c.QueryTimeout},
-		{"PeerTimeout", c.PeerTimeout},
-		{"PendingTimeout", c.PendingTimeout},
+		{"QueryTimeout", c.QueryTimeout, false},
+		{"PeerTimeout", c.PeerTimeout, false},
+		{"PendingTimeout", c.PendingTimeout, false},
+		{"RecordTTL", c.RecordTTL, true},
+		{"ProviderTTL", c.ProviderTTL, true},
+		{"ProviderAddrTTL", c.ProviderAddrTTL, true},
+		{"ReplicationInterval", c.ReplicationInterval, true},
+		{"PublicationInterval", c.PublicationInterval, true},
+		{"ProvideInterval", c.ProvideInterval, true},
+		{"BootstrapInterval", c.BootstrapInterval, true},
 	} {
-		if f.have < 0 {
-			return fmt.Errorf("%w: %s is %d, want more than 0: nothing may wait forever", ErrConfig, f.name, f.have)
+		if f.have < 0 && !f.off || f.have > maxSpan {
+			return fmt.Errorf("%w: %s is %d ns, want more than 0, at most 100 years", ErrConfig, f.name, f.have)
 		}
 	}
 	return nil

@@ -29,9 +29,9 @@
 // Slices in an Input live until Step returns: what the core keeps, it copies. Slices in an Output live until the next
 // Step with the same Output. The bytes behind them last longer: ids, addresses and stored values are replaced, never
 // overwritten, so whoever holds them may keep them. The exceptions: a response may alias the Input of its request (send it
-// before that memory is given back), and bytes that an event took from an Input (the key of a request, a record that was
-// found, a provider that was named) lie in the Output itself. The caller owns the Output and uses it again; once warm,
-// serving a request allocates nothing.
+// before that memory is given back); and what an event took from an Input (the key of a request, a record that was found, a
+// provider that was named), or a response or an event put together from two lists (the addresses of a peer), lies in the
+// Output itself. The caller owns the Output and uses it again; once warm, serving a request allocates nothing.
 //
 // # Peers are handles
 //

@@ -47,7 +47,7 @@ type Stats struct {
 	Hops                          uint32 // the longest chain of peers that led to a peer of the result
 }
 
-// Step is the place of one result among those of its query: Count from 1, Last on exactly one of them.
+// ProgressStep is the place of one result among those of its query: Count from 1, Last on exactly one of them.
 type ProgressStep struct {
 	Count uint32
 	Last  bool

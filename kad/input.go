@@ -30,7 +30,7 @@ const (
 	InDisconnected        // Peer: its last connection is gone
 	AddressChanged        // Peer, Conn, OldAddr, Addr
 	AddressFailed         // Peer, Addr: a dial to this address failed
-	DialFailed            // Peer: no address could be reached; Err ErrRefused: it was not tried
+	DialFailed            // Peer: no address could be reached; with Err ErrRefused it was not tried, and nothing follows
 	ListenAddr            // Addr
 	ListenAddrExpired     // Addr
 	ExternalAddr          // Addr

@@ -276,4 +276,7 @@ func (l *Lookup) visit(mark func(Peer)) {
 	for i := range l.peers {
 		mark(l.peers[i].peer)
 	}
+	for i := range l.waiting { // some of whom may have fallen off the list's end
+		mark(l.waiting[i].peer)
+	}
 }

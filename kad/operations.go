@@ -54,13 +54,15 @@ func (k *Kademlia) getClosestPeers(now Time, in *Input, out *Output) {
 	}
 }
 
-// finish ends a query early with what it has; an operation of two phases goes on to the second.
+// finish ends a query early with what it has. A put or a provide that still looks goes on to give to those that it has
+// found, as in libp2p-kad: a second finish ends it. A bootstrap ends with all the lookups that it has left.
 func (k *Kademlia) finish(now Time, id QueryID, out *Output) {
 	q := k.query(id)
 	if q == nil || q.kind == ResNone {
 		out.Err = ErrUnknownQuery
 		return
 	}
+	q.early = true
 	q.lookup.Finish()
 	if q.phase == storing {
 		q.fixed.Finish()

@@ -73,6 +73,7 @@ const (
 func (o *Output) reset() {
 	clear(o.Commands)
 	clear(o.Events)
+	clear(o.peers) // or they would hold on to the bytes that are given back below
 	o.Commands, o.Events = o.Commands[:0], o.Events[:0]
 	o.Query, o.Update, o.Removed, o.Err = 0, UpdateNone, nil, nil
 	o.peers, o.bytes = o.peers[:0], o.bytes[:0]
@@ -101,6 +102,32 @@ func (o *Output) keep(b []byte) []byte {
 	n := len(o.bytes)
 	o.bytes = append(o.bytes, b...)
 	return o.bytes[n:len(o.bytes):len(o.bytes)]
+}
+
+// merge is Addrs.Merge without an allocation: a list that is neither of the two lies in the Output. Only responses and
+// events may hold it, since they end with the Output; a request waits for its dial, and its addresses must stay.
+func (o *Output) merge(a, more Addrs) Addrs {
+	first, n := len(o.bytes), 0
+	for addr := range more.All() {
+		if n++; n > maxAddrCount {
+			break
+		}
+		list := a
+		if len(o.bytes) > first {
+			list = o.bytes[first:]
+		}
+		if !list.takes(addr) {
+			continue
+		}
+		if len(o.bytes) == first {
+			o.bytes = append(o.bytes, a...)
+		}
+		o.bytes = appendAddr(o.bytes, addr)
+	}
+	if len(o.bytes) == first {
+		return a
+	}
+	return o.bytes[first:len(o.bytes):len(o.bytes)]
 }
 
 // since is the part of the arena that was added after it had n peers.

@@ -93,6 +93,14 @@ func (t *Table) ApplyPending(now Time) (p, evicted Peer, more bool) {
 	return 0, 0, false
 }
 
+// later is the greater of two moments, where 0 is never.
+func later(a, b Time) Time {
+	if a == 0 || b == 0 {
+		return 0
+	}
+	return max(a, b)
+}
+
 // earlier is the smaller of two moments, where 0 is never.
 func earlier(a, b Time) Time {
 	if a == 0 || b != 0 && b < a {

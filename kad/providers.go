@@ -9,13 +9,28 @@ func (k *Kademlia) startProviding(now Time, in *Input, out *Output) {
 	if k.cfg.ProviderTTL > 0 {
 		rec.Expires = now + Time(k.cfg.ProviderTTL)
 	}
-	if out.Err = k.store.AddProvider(rec); out.Err != nil {
+	if k.busy(out) { // before anything is stored: what is refused leaves no trace
+		return
+	}
+	if out.Err = k.provideHere(rec); out.Err != nil {
 		return
 	}
 	if q := k.begin(now, ResStartProviding, in.Key, out); q != nil {
 		k.look(now, q, SendFindNode, KeyOf(q.key), k.cfg.K, out)
 		k.advance(now, q, out)
 	}
+}
+
+// provideHere stores this node's own provider record. A full list ignores newcomers, but not the node itself: whoever
+// fills the list of a key must not keep us from telling that we have it. The one that came last makes room.
+func (k *Kademlia) provideHere(rec ProviderRecord) error {
+	err := k.store.AddProvider(rec)
+	list := k.store.Providers(rec.Key, nil)
+	if err != nil || slices.ContainsFunc(list, func(r ProviderRecord) bool { return r.Provider == k.self }) {
+		return err
+	}
+	k.store.RemoveProvider(rec.Key, list[len(list)-1].Provider)
+	return k.store.AddProvider(rec)
 }
 
 // endProviding goes on from finding the nearest to telling them, and from that to the end. A peer counts when the message

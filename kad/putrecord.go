@@ -17,6 +17,9 @@ func (k *Kademlia) putRecord(now Time, in *Input, out *Output) {
 		out.Err = ErrWorseRecord
 		return
 	}
+	if k.busy(out) { // before anything is stored: what is refused leaves no trace
+		return
+	}
 	if out.Err = k.store.Put(StoredRecord{Record: rec, Rank: in.Valid.rank}); out.Err != nil {
 		return
 	}

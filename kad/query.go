@@ -27,6 +27,7 @@ type query struct {
 	holders []holder // get: who had a record
 	quorum  Quorum
 	targets []int // bootstrap: the buckets still to be refreshed
+	early   bool  // the application has ended it
 	closest []Peer
 }
 
@@ -67,14 +68,16 @@ func (q *query) asked(p Peer) bool {
 	return q.lookup.Asked(p)
 }
 
+// fail takes a peer's failure. One whose time has passed was counted then: a request fails once.
 func (q *query) fail(p Peer) bool {
+	inTime := q.asked(p)
 	var awaited bool
 	if q.phase == storing {
 		awaited = q.fixed.Fail(p)
 	} else {
 		awaited = q.lookup.Fail(p)
 	}
-	if awaited {
+	if awaited && inTime {
 		q.stats.Failures++
 	}
 	return awaited
@@ -138,10 +141,18 @@ func (k *Kademlia) queryAfter(id QueryID) (QueryID, bool) {
 	return k.queries[i].id, true
 }
 
+// busy says whether as many queries run as may, and sets Err then.
+func (k *Kademlia) busy(out *Output) bool {
+	if len(k.queries) < k.cfg.Limits.Queries {
+		return false
+	}
+	out.Err = ErrTooManyQueries
+	return true
+}
+
 // newQuery adds a query. It is nil, and Err is set, if as many run as may.
 func (k *Kademlia) newQuery(now Time, kind ResultKind, key []byte, out *Output) *query {
-	if len(k.queries) >= k.cfg.Limits.Queries {
-		out.Err = ErrTooManyQueries
+	if k.busy(out) {
 		return nil
 	}
 	q := new(query)
@@ -155,15 +166,18 @@ func (k *Kademlia) newQuery(now Time, kind ResultKind, key []byte, out *Output) 
 	return q
 }
 
-// retire takes a query out and keeps its memory in the Output for the next one, whosever it is.
+// retire takes a query out and keeps its memory in the Output for the next one, whosever it is. Only memory is kept: the
+// next query may be another node's, whose Directory gives handles another meaning, and it may never begin the Lookup or
+// the Fixed that it does not need.
 func (k *Kademlia) retire(q *query, out *Output) {
 	k.queries = slices.DeleteFunc(k.queries, func(x *query) bool { return x == q })
 	if len(out.spare) < maxKeptQueries {
 		clear(q.heard)
 		clear(q.holders)
 		*q = query{
-			lookup: q.lookup, fixed: q.fixed, heard: q.heard[:0], holders: q.holders[:0],
-			targets: q.targets[:0], closest: q.closest[:0],
+			lookup: Lookup{peers: q.lookup.peers[:0], waiting: q.lookup.waiting[:0]},
+			fixed:  Fixed{peers: q.fixed.peers[:0]},
+			heard:  q.heard[:0], holders: q.holders[:0], targets: q.targets[:0], closest: q.closest[:0],
 		}
 		out.spare = append(out.spare, q)
 	}
@@ -253,7 +267,7 @@ func (k *Kademlia) infos(q *query, peers []Peer, out *Output) []PeerInfo {
 	first := len(out.peers)
 	for _, p := range peers {
 		info := k.dir.Info(p)
-		info.Addrs = info.Addrs.Merge(q.heard.of(p))
+		info.Addrs = out.merge(info.Addrs, q.heard.of(p))
 		if k.connected(p) {
 			info.Connection = Connected
 		}

@@ -14,6 +14,7 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 		k.advance(now, q, out)
 		return
 	}
+	inTime := q.asked(p)
 	if q.phase == storing {
 		if !q.fixed.Reply(p) {
 			return
@@ -24,6 +25,9 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 	}
 	// What the reply brought is told before the query may end by it: the last event comes last.
 	q.stats.Successes++
+	if !inTime { // it was counted as a failure when its time had passed
+		q.stats.Failures--
+	}
 	k.table.Touch(now, p)
 	switch in.Kind {
 	case GetRecordRes:

@@ -39,9 +39,6 @@ func (k *Kademlia) protocolsChanged(now Time, p Peer, in *Input, out *Output) {
 
 // admit gives a peer that serves the protocol a place in the table.
 func (k *Kademlia) admit(now Time, p Peer, addrs Addrs, out *Output) {
-	if p == k.self {
-		return
-	}
 	fresh := string(addrs) != string(k.dir.Addrs(p))
 	k.dir.SetAddrs(p, addrs)
 	present, _ := k.table.Contains(p)
@@ -109,7 +106,7 @@ func (k *Kademlia) addAddress(now Time, p Peer, addr []byte, out *Output) {
 	}
 	res, lru := k.table.Insert(now, p, k.connected(p), k.cfg.PendingTimeout)
 	switch res {
-	case InsertSelf, InsertFull:
+	case InsertFull:
 		out.Update = UpdateFailed
 		return
 	case InsertPending:

@@ -51,9 +51,9 @@ func (k *Kademlia) appendNamed(in *Input, asker Peer, first int, out *Output) {
 			}
 		}
 		info.ID = k.dir.ID(named)
-		info.Addrs = k.dir.Addrs(named).Merge(in.Target.Addrs)
+		info.Addrs = out.merge(k.dir.Addrs(named), in.Target.Addrs)
 		if named == asker {
-			info.Addrs = info.Addrs.Merge(in.Peer.Addrs)
+			info.Addrs = out.merge(info.Addrs, in.Peer.Addrs)
 		}
 		if k.connected(named) {
 			info.Connection = Connected
@@ -129,6 +129,9 @@ func (k *Kademlia) storeReceived(now Time, v Valid) error {
 		}
 		rec.Expires = earlier(rec.Expires, now+Time(ttl))
 	}
+	if ok && bytes.Equal(v.rank, old.Rank) && bytes.Equal(rec.Value, old.Value) && !expired(old.Expires, now) {
+		rec.Expires = later(rec.Expires, old.Expires) // or anybody could end a record by a copy that is about to expire
+	}
 	if expired(rec.Expires, now) {
 		return nil // it was too late when it came: acknowledged, as libp2p-kad does, and forgotten
 	}
@@ -167,7 +170,7 @@ func (k *Kademlia) appendProviders(now Time, key []byte, out *Output) {
 		case r.Provider == k.self:
 			info = k.Self()
 		case k.cfg.ProviderAddrTTL < 0 || now < r.Received+Time(k.cfg.ProviderAddrTTL):
-			info.Addrs = r.Addrs.Merge(info.Addrs)
+			info.Addrs = out.merge(r.Addrs, info.Addrs)
 		default:
 			if present, _ := k.table.Contains(r.Provider); !present {
 				info.Addrs = nil

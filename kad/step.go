@@ -78,6 +78,9 @@ func (k *Kademlia) hook(now Time, in *Input, out *Output) {
 	p := k.intern(in.Peer)
 	if p == 0 {
 		out.Err = ErrPeerID
+	}
+	// Nobody is connected to itself or stands in its own table; our addresses come by ListenAddr and ExternalAddr alone.
+	if p == 0 || p == k.self {
 		if in.Kind == OpAddAddress {
 			out.Update = UpdateFailed
 		}
@@ -101,8 +104,11 @@ func (k *Kademlia) hook(now Time, in *Input, out *Output) {
 	case AddressFailed:
 		k.addressFailed(p, in.Addr)
 	case DialFailed:
+		if in.Err == ErrRefused { // nobody tried: nothing is known, and requests under way have an end of their own
+			return
+		}
 		k.failEverywhere(now, p, out)
-		if in.Err != ErrRefused && k.table.HeadFailed(now, p) {
+		if k.table.HeadFailed(now, p) {
 			k.applyPending(now, out)
 		}
 	case OpAddAddress:

@@ -119,7 +119,10 @@ func TestServingAllocatesNothing(t *testing.T) {
 		{Kind: FindNodeReq, Peer: asker},
 		{Kind: GetRecord, Peer: asker, Key: []byte("stored")},
 		{Kind: GetRecord, Peer: asker, Key: []byte("not stored")},
+		{Kind: GetProvidersReq, Peer: asker, Key: []byte("stored")},
 		{Kind: GetProvidersReq, Peer: asker, Key: []byte("not stored")},
+		{Kind: FindNodeReq, Peer: asker, Key: []byte("peer 5")},
+		{Kind: FindNodeReq, Peer: asker, Key: []byte("peer 7"), Target: PeerInfo{Addrs: Addrs("\x12\x01t")}},
 		{Kind: PingReq, Peer: asker},
 		{Kind: Tick},
 	} {

@@ -44,9 +44,9 @@ const (
 // PeerInfo is a peer as a message, an input or an output names it.
 //
 // In an Input either Peer is set (simulation: the shared Directory) or ID is (host: Step interns it where it has to); with
-// both, Peer saves a search if it still is the handle of ID, and else ID counts. In an Output both are set, but for peers that the Directory does not hold (providers that others
-// named, an asker that is not connected): their Peer is 0. ID and Addrs of those that it holds are views of the
-// Directory, which replaces but never overwrites them.
+// both, Peer saves a search if it still is the handle of ID, and else ID counts. In an Output both are set, but for peers
+// that the Directory does not hold (providers that others named, an asker that is not connected): their Peer is 0. ID and
+// Addrs of those that it holds are views of the Directory, which replaces but never overwrites them.
 type PeerInfo struct {
 	Peer       Peer
 	ID         []byte // binary peer id

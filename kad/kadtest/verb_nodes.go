@@ -9,7 +9,7 @@ import (
 )
 
 var verbNodes = verb{
-	usage: "nodes NAME… NAME=BITS… [preset=classic|amino] [mode=client|auto] [k=N] [alpha=N] [beta=N] [manual] [echo] [nocorrection] [flat] [records=N]",
+	usage: "nodes NAME… NAME=BITS… [preset=classic|amino] [mode=client|auto] [k=N] [alpha=N] [beta=N] [manual] [echo] [nocorrection] [flat] [records=N] [providers=N] [queries=N]",
 	do: func(e *Env, a args) error {
 		cfg, err := config(&a)
 		if err != nil {
@@ -48,6 +48,7 @@ func config(a *args) (kad.Config, error) {
 	cfg.Mode = mode
 	for name, field := range map[string]*int{
 		"k": &cfg.K, "alpha": &cfg.Alpha, "beta": &cfg.Beta, "records": &cfg.Limits.Records,
+		"providers": &cfg.Limits.ProvidersPerKey, "queries": &cfg.Limits.Queries,
 	} {
 		if v := a.get(name, ""); v != "" {
 			n, err := strconv.Atoi(v)
