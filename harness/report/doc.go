@@ -3,7 +3,7 @@
 //
 //	log, err := report.Load("kadbench-out/2026-01-02T15-04-05")
 //	err = report.Text(os.Stdout, log, report.Options{Profile: "base", Width: 100, Color: true})
-//	err = report.JUnit(file, log)
+//	err = report.JUnit(file, log, report.Options{})
 //
 // What peers and target programs said stands in a log as it came. Reports print it with its control characters
 // escaped, so that no peer writes on the reader's terminal.

@@ -10,9 +10,11 @@ import (
 	"github.com/kadbench/kadbench/harness/record"
 )
 
-// The JUnit form that CI systems read: a suite for each target and profile, a testcase for each case with the class
-// name target.profile. A warning passes, with its block as output; an expected failure, a case that is unsupported and
-// one that was skipped are skipped, with the reason.
+// The JUnit form that CI systems read: a suite for each target, a testcase for each case with the class name
+// target.profile. Only the profile that decides the run is there, unless all are asked for: a CI system counts every
+// failure it sees, and shall come to the verdict of the exit code. A warning passes, with its block as output; an
+// expected failure, a case that is unsupported and one that was skipped are skipped, with the reason. What went wrong
+// with the run itself is an error in a suite of its own, since a run whose target was lost has nothing but skipped cases.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -58,17 +60,25 @@ type (
 )
 
 // JUnit writes the log as JUnit XML.
-func JUnit(w io.Writer, l *Log) error {
+func JUnit(w io.Writer, l *Log, o Options) error {
+	o = o.withDefaults(l)
 	all := junitSuites{Name: "kadbench"}
+	add := func(s junitSuite) {
+		if s.Tests == 0 {
+			return
+		}
+		all.Tests, all.Failures = all.Tests+s.Tests, all.Failures+s.Failures
+		all.Errors, all.Skipped = all.Errors+s.Errors, all.Skipped+s.Skipped
+		all.Suites = append(all.Suites, s)
+	}
 	for _, t := range l.Targets {
 		for _, p := range l.Profiles() {
-			if s := l.suite(t, p); s.Tests > 0 {
-				all.Tests, all.Failures = all.Tests+s.Tests, all.Failures+s.Failures
-				all.Errors, all.Skipped = all.Errors+s.Errors, all.Skipped+s.Skipped
-				all.Suites = append(all.Suites, s)
+			if o.All || p == o.Profile {
+				add(l.suite(t, p))
 			}
 		}
 	}
+	add(l.runSuite())
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -86,11 +96,9 @@ func (l *Log) suite(t Target, profile string) junitSuite {
 	counts := l.Count(t.Name, profile)
 	s := junitSuite{
 		Name: Clean(t.Name) + "." + profile, Tests: counts.Total(), Failures: counts.Failed, Errors: counts.Errors,
-		Skipped:   counts.Expected + counts.Unsupported + counts.Skipped,
-		Timestamp: l.Run.Started.UTC().Format("2006-01-02T15:04:05"),
-		Properties: []junitProperty{
-			{"seed", fmt.Sprint(l.Run.Seed)}, {"version", Clean(t.Version)}, {"kadbench", l.Run.Version},
-		},
+		Skipped:    counts.Expected + counts.Unsupported + counts.Skipped,
+		Timestamp:  l.timestamp(),
+		Properties: append(l.properties(), junitProperty{"version", Clean(t.Version)}),
 	}
 	var took time.Duration
 	for _, r := range l.Results {
@@ -118,6 +126,35 @@ func (l *Log) suite(t Target, profile string) junitSuite {
 	}
 	s.Time = seconds(took)
 	return s
+}
+
+// runSuite has one error where the run itself went wrong, and is empty otherwise.
+func (l *Log) runSuite() junitSuite {
+	what := ""
+	switch s := l.Summary; {
+	case s == nil:
+		what = "the run did not end"
+	case s.Exit == 130:
+		what = "the run was interrupted"
+	case s.Exit > 1 && s.Errors == 0, s.Exit == 1 && s.Failed == 0: // else the cases say it
+		what = fmt.Sprintf("the run ended with exit code %d", s.Exit)
+	}
+	if what == "" {
+		return junitSuite{}
+	}
+	s := junitSuite{Name: "kadbench.run", Tests: 1, Errors: 1, Time: seconds(0), Timestamp: l.timestamp(), Properties: l.properties()}
+	note := &junitNote{Message: what, Type: "run", Text: what}
+	for _, n := range l.Notes {
+		note.Text += "\n" + Clean(n)
+	}
+	s.Cases = []junitCase{{Name: "run", Class: s.Name, Time: s.Time, Error: note}}
+	return s
+}
+
+func (l *Log) timestamp() string { return l.Run.Started.UTC().Format("2006-01-02T15:04:05") }
+
+func (l *Log) properties() []junitProperty {
+	return []junitProperty{{"seed", fmt.Sprint(l.Run.Seed)}, {"kadbench", l.Run.Version}}
 }
 
 // blockText is the block of the text report, for a log viewer.

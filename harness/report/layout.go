@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode"
@@ -9,9 +10,20 @@ import (
 
 // Options of a text report.
 type Options struct {
-	Profile string // whose verdicts are counted and shown; empty: the one which the run chose, or base
+	Profile string // whose verdicts are counted and shown; empty: the one which decided the run, or base
 	Width   int    // columns; 0: 100
 	Color   bool
+	All     bool // text: everything that was observed and every reason, not a count of them; JUnit: every profile
+}
+
+// withDefaults fills in what the log knows.
+func (o Options) withDefaults(l *Log) Options {
+	if o.Profile == "" && l.Summary != nil {
+		o.Profile = l.Summary.Profile
+	}
+	o.Profile = cmp.Or(o.Profile, "base")
+	o.Width = cmp.Or(o.Width, 100)
+	return o
 }
 
 // The colours: few, and never the only bearer of a meaning.

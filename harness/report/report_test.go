@@ -38,6 +38,7 @@ func load(t *testing.T) *Log {
 
 func TestText(t *testing.T) {
 	for name, o := range map[string]Options{
+		"base-100-all.txt":   {Profile: "base", Width: 100, All: true},
 		"base-100.txt":       {Profile: "base", Width: 100},
 		"amino-80.txt":       {Profile: "amino", Width: 80},
 		"amino-130.txt":      {Profile: "amino", Width: 130},
@@ -59,13 +60,60 @@ func TestText(t *testing.T) {
 
 func TestJUnit(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, JUnit(&b, load(t)))
+	require.NoError(t, JUnit(&b, load(t), Options{All: true}))
 	golden(t, "junit.xml", b.Bytes())
+	all := parseJUnit(t, b.Bytes())
+	assert.Equal(t, 17, all.Tests)
+	assert.Equal(t, 3, all.Failures)
+	assert.Equal(t, 1, all.Errors)
+}
+
+func parseJUnit(t *testing.T, data []byte) junitSuites {
+	t.Helper()
 	var back junitSuites
-	require.NoError(t, xml.Unmarshal(b.Bytes(), &back), "well-formed")
-	assert.Equal(t, 17, back.Tests)
-	assert.Equal(t, 3, back.Failures)
-	assert.Equal(t, 1, back.Errors)
+	require.NoError(t, xml.Unmarshal(data, &back), "well-formed")
+	return back
+}
+
+// A CI system that counts the failures of the file comes to the verdict of the exit code.
+func TestJUnitHasTheDecidingProfile(t *testing.T) {
+	l := load(t)
+	for profile, want := range map[string]record.Summary{"": *l.Summary, "base": *l.Summary, "amino": l.Count("", "amino")} {
+		var b bytes.Buffer
+		require.NoError(t, JUnit(&b, l, Options{Profile: profile}))
+		got := parseJUnit(t, b.Bytes())
+		assert.Equal(t, want.Total(), got.Tests, profile)
+		assert.Equal(t, want.Failed, got.Failures, profile)
+		assert.Equal(t, want.Errors, got.Errors, profile)
+		assert.Equal(t, want.Expected+want.Unsupported+want.Skipped, got.Skipped, profile)
+	}
+}
+
+// What went wrong with the run itself is an error in the file, though no case of it failed.
+func TestJUnitTellsOfTheRun(t *testing.T) {
+	for want, s := range map[string]*record.Summary{
+		"":                               {Exit: 0},
+		"the run did not end":            nil,
+		"the run was interrupted":        {Exit: 130},
+		"the run ended with exit code 3": {Exit: 3, Failed: 1},
+		"the run ended with exit code 1": {Exit: 1},
+	} {
+		l := &Log{Notes: []string{"target x: cannot be reached"}, Summary: s}
+		var b bytes.Buffer
+		require.NoError(t, JUnit(&b, l, Options{}))
+		got := parseJUnit(t, b.Bytes())
+		if want == "" {
+			assert.Empty(t, got.Suites)
+			continue
+		}
+		require.Len(t, got.Suites, 1)
+		assert.Equal(t, 1, got.Errors)
+		assert.Equal(t, want, got.Suites[0].Cases[0].Error.Message)
+		assert.Contains(t, got.Suites[0].Cases[0].Error.Text, "cannot be reached")
+	}
+	for _, s := range []record.Summary{{Exit: 1, Failed: 1}, {Exit: 4, Errors: 1}} {
+		assert.Zero(t, (&Log{Summary: &s}).runSuite().Tests, "the cases say it")
+	}
 }
 
 func TestJSON(t *testing.T) {

@@ -53,10 +53,11 @@ func (o Options) count(n int, color string) string {
 	return o.paint(color, s)
 }
 
-// writeObserved lists what cases of level may and info found: nothing there is right or wrong, but worth knowing. A line
-// at which the first of several alternatives came is what most peers do; it stands in the log alone.
+// writeObserved lists what cases of level may and info found: nothing there is right or wrong, but worth knowing to
+// whoever asks for it. A line at which the first of several alternatives came is what most peers do; it stands in the
+// log alone.
 func writeObserved(w io.Writer, l *Log, o Options) {
-	any := false
+	found := 0
 	for _, r := range l.Results {
 		if r.Profile != o.Profile || r.Verdict != record.Pass || r.Level != "may" && r.Level != "info" {
 			continue
@@ -71,12 +72,18 @@ func writeObserved(w io.Writer, l *Log, o Options) {
 		if r.Why != "" {
 			parts = append(parts, Clean(r.Why))
 		}
-		if len(parts) > 0 {
+		if len(parts) == 0 {
+			continue
+		}
+		found++
+		if o.All {
 			o.row(w, "observed", fmt.Sprintf("%s %s: %s", Clean(r.Target), r.Case, strings.Join(parts, ", ")))
-			any = true
 		}
 	}
-	if any {
+	if found > 0 && !o.All {
+		o.row(w, "observed", fmt.Sprintf("what came in %s of level may or info: report --all shows it", Plural(found, "case")))
+	}
+	if found > 0 {
 		fmt.Fprintln(w)
 	}
 }
@@ -105,12 +112,16 @@ func writeReasons(w io.Writer, l *Log, o Options) {
 		reasons := slices.SortedFunc(maps.Keys(count), func(a, b reason) int {
 			return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a.target, b.target), cmp.Compare(a.why, b.why))
 		})
-		for _, r := range reasons[:min(maxReasons, len(reasons))] {
+		shown := min(maxReasons, len(reasons))
+		if o.All {
+			shown = len(reasons)
+		}
+		for _, r := range reasons[:shown] {
 			text := fmt.Sprintf("%s: %s (%s)", Clean(r.target), Clean(r.why), Plural(count[r], "case"))
 			o.row(w, string(v), text)
 		}
-		if rest := len(reasons) - maxReasons; rest > 0 {
-			fmt.Fprintf(w, "%-13sand %s more\n", "", Plural(rest, "reason"))
+		if rest := len(reasons) - shown; rest > 0 {
+			fmt.Fprintf(w, "%-13sand %s more: report --all shows them\n", "", Plural(rest, "reason"))
 		}
 		any = any || len(reasons) > 0
 	}

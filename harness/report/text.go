@@ -21,13 +21,7 @@ const (
 // Text writes a report to read: one block for each case that did not pass, then a table of counts, then the counts in
 // one line with the path of the log.
 func Text(w io.Writer, l *Log, o Options) error {
-	if o.Profile == "" {
-		o.Profile = "base"
-		if l.Summary != nil && l.Summary.Profile != "" {
-			o.Profile = l.Summary.Profile
-		}
-	}
-	o.Width = cmp.Or(o.Width, 100)
+	o = o.withDefaults(l)
 	bw := bufio.NewWriter(w)
 	for _, b := range blocks(l, o.Profile) {
 		b.write(bw, l, o)
@@ -35,6 +29,7 @@ func Text(w io.Writer, l *Log, o Options) error {
 	writeObserved(bw, l, o)
 	writeReasons(bw, l, o)
 	writeTable(bw, l, o)
+	fmt.Fprintln(bw, o.paint(dim, fmt.Sprintf("seed %d, kadbench %s, %s, %s", l.Run.Seed, Clean(l.Run.Version), Clean(l.Run.Go), Clean(l.Run.OS))))
 	for _, n := range l.Notes {
 		fmt.Fprintf(bw, "note: %s\n", Clean(n))
 	}
