@@ -11,6 +11,7 @@ import (
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/report"
 	"github.com/kadbench/kadbench/harness/run"
+	"github.com/kadbench/kadbench/harness/target"
 )
 
 // casesCmd lists cases.
@@ -46,11 +47,19 @@ func (c *casesCmd) Run(a *app) error {
 	if err := c.filters.apply(&cfg); err != nil {
 		return err
 	}
+	ref, err := target.Parse("ref:")
+	if err != nil {
+		return err
+	}
+	cfg.Targets = []target.Factory{ref} // the filters are judged as those of a run
+	if err := cfg.Check(); err != nil {
+		return err
+	}
 	chosen := slices.DeleteFunc(run.Select(&cfg), func(p *plan.Plan) bool { // a run counts these as skipped
 		return slices.ContainsFunc(c.Skip, func(glob string) bool { return run.Match(glob, p.Header.ID) })
 	})
 	if len(chosen) == 0 {
-		return fmt.Errorf("%w among %d (kadbench cases lists them)", run.ErrNothing, len(cfg.Plans))
+		return fmt.Errorf("%w: --skip leaves none of %s", run.ErrNothing, report.Plural(len(cfg.Plans), "case"))
 	}
 	lines := make([]caseLine, 0, len(chosen))
 	for _, p := range chosen {

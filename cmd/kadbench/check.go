@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,8 +43,8 @@ type checkCmd struct {
 	Known  []string `sep:"none" placeholder:"FILE" help:"Expected failures, a toml file (repeatable)."`
 	Shard  string   `placeholder:"I/N" help:"Run the I-th of N equal parts of the cases."`
 	Repeat int      `default:"1" placeholder:"N" help:"Run each case N times."`
-	Jobs   int      `short:"j" placeholder:"N" help:"Cases side by side. Default: 8."`
-	Seed   *uint64  `help:"Seed of every identity and random byte. Default: a new one, which is printed."`
+	Jobs   int      `short:"j" default:"${jobs}" placeholder:"N" help:"Cases side by side. Default: ${jobs}."`
+	Seed   *uint64  `placeholder:"N" help:"Seed of every identity and random byte. Default: a new one, which is printed."`
 	Out    string   `placeholder:"DIR" help:"Write results.jsonl and the inputs there; a log of before is replaced. Default: ${out}."`
 	JSON   bool     `help:"Print the summary as an object, and nothing else, on stdout."`
 }
@@ -114,27 +116,46 @@ func (c *checkCmd) check(a *app, after func()) error {
 	if result == nil {
 		return c.abandon(log, err)
 	}
+	if unused := unusedKnown(cfg.Known, result.Versions); err == nil && len(unused) > 0 {
+		result.Notes = append(result.Notes, unused...)
+		err = fmt.Errorf("%w: the known failures are stale", run.ErrFailed)
+	}
 	s := result.Summary
 	s.Profile, s.Log, s.Exit = c.Profile, log.Path(), run.ExitCode(err)
-	for _, note := range result.Notes {
-		if err != nil && strings.Contains(err.Error(), note) {
-			continue // it ends the command, and stands in the results as a reason
-		}
+	notes := slices.DeleteFunc(result.Notes, func(note string) bool {
+		return err != nil && strings.Contains(err.Error(), note) // it ends the command, and stands in the results as a reason
+	})
+	for _, note := range notes {
 		log.Write(record.Entry{Type: record.TypeNote, Text: note})
 	}
 	if closed := log.Close(s); closed != nil {
 		return fmt.Errorf("%w: %w", run.ErrHarness, closed)
 	}
-	return c.show(a, s, err, after)
+	return c.show(a, s, notes, err, after)
+}
+
+// unusedKnown says which files of known failures name an implementation that is no target of the run: a misspelt name
+// would else go unnoticed until a failure is not excused. versions are the targets' names and versions by hello.
+func unusedKnown(known []*check.Known, versions map[string]string) (notes []string) {
+	said := slices.Sorted(maps.Values(versions))
+	for _, k := range known {
+		if !slices.ContainsFunc(said, func(v string) bool { return v == k.Name || strings.HasPrefix(v, k.Name+" ") }) {
+			notes = append(notes, fmt.Sprintf("%s: name %q is that of no target here (%s)", k.File, k.Name, strings.Join(said, ", ")))
+		}
+	}
+	return notes
 }
 
 // show prints the report of the log that was just written.
-func (c *checkCmd) show(a *app, s record.Summary, err error, after func()) error {
+func (c *checkCmd) show(a *app, s record.Summary, notes []string, err error, after func()) error {
 	if c.JSON {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(s); err != nil {
 			return err
+		}
+		for _, note := range notes {
+			fmt.Fprintf(a.stderr, "note: %s\n", report.Clean(note))
 		}
 	} else {
 		l, readErr := report.Load(s.Log)
@@ -149,7 +170,11 @@ func (c *checkCmd) show(a *app, s record.Summary, err error, after func()) error
 		after()
 	}
 	if errors.Is(err, run.ErrFailed) {
-		return &exitError{code: run.ExitCode(err)} // the report has said it
+		end := &exitError{code: run.ExitCode(err)} // the report has said it
+		if s.Failed == 0 {
+			end.err = errors.New("no case failed, but the expected failures of --known are stale: see the notes")
+		}
+		return end
 	}
 	return err
 }
@@ -192,6 +217,14 @@ func (c *checkCmd) config() (*run.Config, error) {
 			return nil, usage("%v", err)
 		}
 		cfg.Known = append(cfg.Known, k)
+	}
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"--repeat", c.Repeat}, {"--jobs", c.Jobs}} {
+		if n.value < 1 {
+			return nil, usage("%s %d: a number from 1 on was expected", n.flag, n.value)
+		}
 	}
 	var err error
 	if cfg.Builtin, err = builtinKnown(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -25,8 +26,8 @@ func (completionCmd) Help() string {
 // completed is a verb with the words that may follow it.
 type completed struct {
 	verb, help string
-	flags      []*kong.Flag
-	words      []string // sub-verbs and flags
+	flags      []*kong.Flag // its own and those of its sub-verbs
+	words      []string     // sub-verbs, the values of an argument that has few, and flags
 }
 
 func (c *completionCmd) Run(a *app) error {
@@ -36,16 +37,29 @@ func (c *completionCmd) Run(a *app) error {
 			continue
 		}
 		v := completed{verb: n.Name, help: n.Help}
+		groups := n.AllFlags(true)
 		for _, sub := range n.Children {
 			v.words = append(v.words, sub.Name)
+			groups = append(groups, sub.Flags)
 		}
-		for _, group := range n.AllFlags(true) {
-			for _, f := range group {
-				v.flags = append(v.flags, f)
-				v.words = append(v.words, "--"+f.Name)
+		for _, arg := range n.Positional {
+			v.words = append(v.words, arg.EnumSlice()...)
+		}
+		for _, f := range slices.Concat(groups...) {
+			if slices.Contains(v.words, "--"+f.Name) {
+				continue // of another sub-verb too
 			}
+			v.flags = append(v.flags, f)
+			v.words = append(v.words, "--"+f.Name)
 		}
 		verbs = append(verbs, v)
+	}
+	for i := range verbs { // help is about the others
+		if verbs[i].verb == "help" {
+			for _, v := range verbs {
+				verbs[i].words = append(verbs[i].words, v.verb)
+			}
+		}
 	}
 	switch c.Shell {
 	case "fish":
@@ -65,11 +79,11 @@ func bash(w io.Writer, verbs []completed) {
 	for _, v := range verbs {
 		names = append(names, v.verb)
 	}
-	fmt.Fprintf(w, "_kadbench() {\n  local words\n  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=%q\n  else\n    case \"${COMP_WORDS[1]}\" in\n", strings.Join(names, " "))
+	fmt.Fprintf(w, "_kadbench() {\n  local candidates\n  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    candidates=%q\n  else\n    case \"${COMP_WORDS[1]}\" in\n", strings.Join(names, " "))
 	for _, v := range verbs {
-		fmt.Fprintf(w, "      %s) words=%q ;;\n", v.verb, strings.Join(v.words, " "))
+		fmt.Fprintf(w, "      %s) candidates=%q ;;\n", v.verb, strings.Join(v.words, " "))
 	}
-	fmt.Fprint(w, "    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _kadbench kadbench\n")
+	fmt.Fprint(w, "    esac\n  fi\n  COMPREPLY=($(compgen -W \"$candidates\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _kadbench kadbench\n")
 }
 
 func fish(w io.Writer, verbs []completed) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -11,17 +12,18 @@ import (
 	"unicode"
 
 	"github.com/kadbench/kadbench/harness/check"
+	"github.com/kadbench/kadbench/harness/report"
 )
 
 // decodeCmd shows a message.
 type decodeCmd struct {
-	Input string `arg:"" optional:"" help:"Hex digits, a file, or - for stdin (the default)."`
+	Input string `arg:"" optional:"" help:"Hex digits, base64, a file, or - for stdin (the default)."`
 	Bare  bool   `help:"The bytes are a message without its length in front."`
 	JSON  bool   `help:"Print an array of {path, offset, length, text, error}."`
 }
 
 func (decodeCmd) Help() string {
-	return `The input is taken as hex digits where it has nothing but these and blanks (a 0x or hex: in front is fine), else as bytes. Frames, each with its length in front, are shown one after another; bytes which are sound only as one message without a length are taken as that.
+	return `The input is taken as hex digits where it has nothing but these and blanks (a 0x or hex: in front is fine); else as base64, the form of frames in a log, where it is that and a sound message; else as bytes. Frames, each with its length in front, are shown one after another; bytes which are sound only as one message without a length are taken as that. What is not plain is said on stderr.
 
 Bad bytes end with exit code 1 and say what is wrong, and at which offset.
 
@@ -29,7 +31,7 @@ Examples:
 
     kadbench decode 0408045000
     kadbench decode frame.bin
-    jq -r 'select(.type=="frame") | .bytes' out/results.jsonl | head -1 | base64 -d | kadbench decode`
+    jq -r 'select(.type=="frame") | .bytes' out/results.jsonl | head -1 | kadbench decode`
 }
 
 // maxDecode bounds what decode reads: 16 frames of the largest size.
@@ -52,7 +54,10 @@ func (d *decodeCmd) input(a *app) (data []byte, name string, err error) {
 		if data, ok, hexErr := fromHex([]byte(d.Input)); ok {
 			return data, "argument", hexErr
 		}
-		return nil, "", usage("decode: %q is neither a file nor hex digits", d.Input)
+		if data, ok := d.fromBase64(a, []byte(d.Input)); ok {
+			return data, "argument", nil
+		}
+		return nil, "", usage("decode: %q is neither a file nor hex digits, nor a message in base64", d.Input)
 	}
 	if err != nil {
 		return nil, name, usage("decode: %v", err)
@@ -62,6 +67,9 @@ func (d *decodeCmd) input(a *app) (data []byte, name string, err error) {
 	}
 	if fromText, ok, hexErr := fromHex(data); ok {
 		return fromText, name, hexErr
+	}
+	if fromText, ok := d.fromBase64(a, data); ok {
+		return fromText, name, nil
 	}
 	return data, name, nil
 }
@@ -98,13 +106,27 @@ func fromHex(text []byte) (data []byte, ok bool, err error) {
 	return data, true, err
 }
 
+// fromBase64 reads base64; ok says whether the text is that, and what it says a sound message. Else it may as well be a
+// word, or bytes that look like text.
+func (d *decodeCmd) fromBase64(a *app, text []byte) (data []byte, ok bool) {
+	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(data) == 0 || !sound(data, true) && !sound(data, false) {
+		return nil, false
+	}
+	fmt.Fprintf(a.stderr, "note: taken as base64, %s\n", report.Plural(len(data), "byte"))
+	return data, true
+}
+
 // Run prints the bytes as they can be read. What cannot be is an error after that, with its place.
 func (d *decodeCmd) Run(a *app) error {
 	data, name, err := d.input(a)
 	if err != nil {
 		return err
 	}
-	framed := !d.Bare && looksFramed(data)
+	framed := !d.Bare && (sound(data, true) || !sound(data, false)) // frames where both readings are sound, or neither
+	if !framed && !d.Bare {
+		fmt.Fprintf(a.stderr, "note: taken as one message without its length in front\n")
+	}
 	if d.JSON {
 		if err := decodeJSON(a.stdout, check.Annotate(data, framed)); err != nil {
 			return err
@@ -125,13 +147,9 @@ func (d *decodeCmd) Run(a *app) error {
 	return nil
 }
 
-// looksFramed says whether bytes are frames rather than one message without a length. Where both readings are
-// sound, and where neither is, they are frames.
-func looksFramed(data []byte) bool {
-	sound := func(framed bool) bool {
-		return !slices.ContainsFunc(check.Annotate(data, framed), func(r check.Row) bool { return r.Err != nil })
-	}
-	return sound(true) || !sound(false)
+// sound says whether bytes are frames, or one message without a length, with nothing wrong in them.
+func sound(data []byte, framed bool) bool {
+	return !slices.ContainsFunc(check.Annotate(data, framed), func(r check.Row) bool { return r.Err != nil })
 }
 
 // decodeJSON prints the rows as an array; the content of a field is left to whoever has the bytes.

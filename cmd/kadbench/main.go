@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -61,11 +62,14 @@ func (a *app) main(args []string) int {
 	parser, err := kong.New(&c, kong.Name("kadbench"), kong.Description(description),
 		kong.Writers(a.stdout, a.stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
-		kong.Vars{"out": "kadbench-out/<time>"})
+		kong.Vars{"out": "kadbench-out/<time>", "jobs": strconv.Itoa(run.DefaultJobs)})
 	if err != nil {
 		panic(err) // the struct above is wrong; the first test sees it
 	}
 	a.parser = parser
+	if len(args) == 1 && args[0] == "--version" {
+		args = []string{"version"} // as people try it
+	}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "-h" && args[0] != "--help" {
 		args = append([]string{"smoke"}, args...) // no verb
 	}
@@ -76,7 +80,7 @@ func (a *app) main(args []string) int {
 	return a.fail(k.Run(a))
 }
 
-// fail prints an error, one line on stderr, and returns its exit code.
+// fail prints an error, a line on stderr, and returns its exit code.
 func (a *app) fail(err error) int {
 	if err == nil {
 		return 0
@@ -93,7 +97,9 @@ func (a *app) fail(err error) int {
 	if code == 130 {
 		what = "interrupted"
 	}
-	fmt.Fprintf(a.stderr, "kadbench: %s\n", what)
+	for line := range strings.Lines(what) { // a line for each target that is lost
+		fmt.Fprintf(a.stderr, "kadbench: %s\n", strings.TrimSuffix(line, "\n"))
+	}
 	return code
 }
 
@@ -119,7 +125,7 @@ func usage(format string, args ...any) error {
 func usageError(err error) error {
 	verb := ""
 	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
+	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil && !parse.Context.Selected().Hidden {
 		verb = " " + strings.TrimPrefix(parse.Context.Selected().FullPath(), "kadbench ")
 	}
 	return usage("%s (kadbench help%s)", err, verb)

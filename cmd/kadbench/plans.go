@@ -40,12 +40,15 @@ func loadPlans(paths []string) ([]*plan.Plan, error) {
 			return nil, usage("plan %s: no file there ends in .plan", p)
 		}
 		for _, one := range found {
-			if before, twice := seen[one.Header.ID]; twice {
+			before, twice := seen[one.Header.ID]
+			switch {
+			case !twice:
+				seen[one.Header.ID] = one.File
+				all = append(all, one)
+			case before != one.File: // a file may be named twice, itself and by its directory
 				return nil, usage("plan %s: its id %s is that of %s too", one.File, one.Header.ID, before)
 			}
-			seen[one.Header.ID] = one.File
 		}
-		all = append(all, found...)
 	}
 	return all, nil
 }

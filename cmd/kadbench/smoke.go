@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kadbench/kadbench/harness/run"
 	"github.com/kadbench/kadbench/plans"
 )
 
@@ -20,7 +21,7 @@ func (s *smokeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	c := checkCmd{filters: filters{Case: ids, Profile: "base"}, Out: s.Out, Seed: s.Seed, JSON: s.JSON, Repeat: 1}
+	c := checkCmd{filters: filters{Case: ids, Profile: "base"}, Out: s.Out, Seed: s.Seed, JSON: s.JSON, Repeat: 1, Jobs: run.DefaultJobs}
 	if !s.JSON {
 		fmt.Fprintf(a.stdout, "kadbench %s: %d smoke cases against the reference implementation (ref:)\n\n", version, len(c.Case))
 	}
