@@ -30,7 +30,7 @@ type channel struct {
 	log   func() string
 
 	mu      sync.Mutex
-	closing bool
+	closing chan struct{} // closed under mu when we begin to close it: what ends then has not died
 	reason  error
 	died    chan struct{}
 	closed  func() error
@@ -50,7 +50,8 @@ func (l limits) of(method string) time.Duration {
 
 // newChannel speaks with a target that was started and has it say hello.
 func newChannel(ctx context.Context, name string, p *Pipes, how, log func() string, l limits) (Target, error) {
-	t := &channel{name: name, limits: l, pipes: p, how: how, log: log, died: make(chan struct{})}
+	t := &channel{name: name, limits: l, pipes: p, how: how, log: log,
+		closing: make(chan struct{}), died: make(chan struct{})}
 	t.closed = sync.OnceValue(t.close)
 	t.mu.Lock() // until client is set: it may break at once
 	t.client = newClient(p.In, p.Out, func(err error) {
@@ -93,7 +94,7 @@ func (h *Hello) check() error {
 func (t *channel) end(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closing || t.reason != nil {
+	if t.isClosing() || t.reason != nil {
 		return
 	}
 	ended := err == io.EOF || errors.Is(err, os.ErrDeadlineExceeded)
@@ -209,16 +210,25 @@ func (t *channel) Call(ctx context.Context, method string, params, result any) e
 // why waits for the reason of a target's end, after the client broke.
 func (t *channel) why() error {
 	<-t.client.broken
-	t.mu.Lock()
-	closing := t.closing
-	t.mu.Unlock()
-	if closing {
-		return fmt.Errorf("%w: it was closed", ErrDied)
+	select {
+	case <-t.died:
+	case <-t.closing: // then end may note no reason any more
 	}
-	<-t.died
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.reason == nil {
+		return fmt.Errorf("%w: it was closed", ErrDied)
+	}
 	return t.reason
+}
+
+func (t *channel) isClosing() bool {
+	select {
+	case <-t.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // Stop implements Target.
@@ -236,7 +246,7 @@ func (t *channel) Close() error { return t.closed() }
 func (t *channel) close() error {
 	t.mu.Lock()
 	died := t.reason != nil
-	t.closing = true
+	close(t.closing)
 	t.mu.Unlock()
 	t.pipes.In.Close()
 	if died {

@@ -560,3 +560,20 @@ func FuzzControlLine(f *testing.F) {
 		}
 	})
 }
+
+// A call that finds the channel broken while the target is being closed must not wait for a reason that nobody notes.
+func TestCallDuringClose(t *testing.T) {
+	broken := make(chan struct{})
+	close(broken)
+	ch := &channel{client: &client{broken: broken}, closing: make(chan struct{}), died: make(chan struct{})}
+	answered := make(chan error, 1)
+	go func() { answered <- ch.why() }()
+	close(ch.closing)
+	select {
+	case err := <-answered:
+		require.ErrorIs(t, err, ErrDied)
+		require.ErrorContains(t, err, "it was closed")
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for ever")
+	}
+}

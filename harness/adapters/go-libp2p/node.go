@@ -151,6 +151,9 @@ func (n *node) methods() map[string]method {
 			Key    key
 			Quorum int
 		}) (any, error) {
+			if p.Quorum < 0 {
+				return nil, badParam("quorum", "%d: expected 0 or more", p.Quorum)
+			}
 			v, err := n.dht.GetValue(ctx, string(p.Key), dht.Quorum(p.Quorum)) // 0: until the lookup ends
 			return map[string]any{"value": key(v), "records": nil}, err
 		}),
@@ -168,6 +171,9 @@ func (n *node) methods() map[string]method {
 			c, err := contentID(p.Key)
 			if err != nil {
 				return nil, err
+			}
+			if p.Limit < 0 {
+				return nil, badParam("limit", "%d: expected 0 or more", p.Limit)
 			}
 			found := []info{}
 			for p := range n.dht.FindProvidersAsync(ctx, c, p.Limit) { // 0: all

@@ -116,6 +116,11 @@ func (p *startParams) options() ([]dht.Option, error) {
 	if !ok {
 		return nil, badParam("mode", "%q: expected server or client", p.Mode)
 	}
+	for param, v := range map[string]int{"k": p.K, "alpha": p.Alpha, "beta": p.Beta} {
+		if v < 0 { // 0 is as good as absent
+			return nil, badParam(param, "%d: expected a positive number", v)
+		}
+	}
 	opts := []dht.Option{dht.Mode(mode)}
 	own := p.Protocol != literal
 	for _, ns := range p.Namespaces {
@@ -144,13 +149,16 @@ func (p *startParams) options() ([]dht.Option, error) {
 	if p.Filter != "" && p.Filter != "none" && p.Filter != "public" {
 		return nil, badParam("filter", "%q: expected none or public", p.Filter)
 	}
-	if !p.Background {
+	if _, asked := p.Expiry["refresh"]; !p.Background && !asked { // whoever sets the period wants the refresh
 		opts = append(opts, dht.DisableAutoRefresh())
 	}
 	var providers []records.Option // one option of the DHT takes them all
 	for name, ms := range p.Expiry {
 		// What has expired goes at the next sweep: eight of them in the time keep it near.
 		age := time.Duration(ms) * time.Millisecond
+		if age <= 0 {
+			return nil, badParam("expiry."+name, "%d ms: expected a positive time", ms)
+		}
 		switch sweep := max(age/8, time.Millisecond); name {
 		case "record":
 			opts = append(opts, dht.MaxRecordAge(age), dht.ValueGCInterval(sweep))

@@ -3,7 +3,7 @@
 //
 // An adapter's author runs it on the program, from anywhere in this repository:
 //
-//	go test ./harness/target/targettest -run Adapter -v -target "js=cmd:node $PWD/main.mjs"
+//	go test ./harness/target/targettest -run TestAdapter -v -target "js=cmd:node $PWD/main.mjs"
 //
 // The checks are values (Checks), each a function that says what is wrong; Suite runs them as subtests:
 //

@@ -113,6 +113,7 @@ var startChecks = []Check{
 				{"filter.public", "filter", "public"}, {"filter.none", "filter", "sideways"}, {"mode", "mode", "sideways"},
 				{"namespaces.nonsense", "namespaces", []string{"nonsense"}}, {"transports.pigeon", "transports", []string{"pigeon"}},
 				{"expiry.record", "expiry.record", 1000}, {"expiry.nonsense", "expiry.nonsense", 1000},
+				{"k.negative", "k", -1}, {"alpha.negative", "alpha", -1}, {"beta.negative", "beta", -1}, {"expiry.negative", "expiry.record", -1000},
 			} {
 				if slices.Contains(h.Options, o.option) && o.value != "sideways" {
 					continue

@@ -67,10 +67,11 @@ func TestNode(t *testing.T) {
 	Suite(t, parse(t, fmt.Sprintf("node=cmd:%s node", program)))
 }
 
-// TestGoAdapter runs it on go-libp2p-kad-dht.
-func TestGoAdapter(t *testing.T) {
+// TestGoLibp2p runs it on go-libp2p-kad-dht, and then cases of the conformance suite through it.
+func TestGoLibp2p(t *testing.T) {
 	program := built(t, "harness/adapters/go-libp2p", ".")
-	Suite(t, parse(t, "go=cmd:"+program))
+	t.Run("suite", func(t *testing.T) { Suite(t, parse(t, "go=cmd:"+program)) })
+	t.Run("cases", func(t *testing.T) { sameVerdicts(t, program) })
 }
 
 func TestMain(m *testing.M) {
