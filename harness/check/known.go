@@ -24,7 +24,7 @@ var ErrKnown = errors.New("known failures")
 //	[[known]]
 //	case    = "put-value/keys-differ"
 //	profile = ["base"]                    # none: every profile
-//	reason  = "wanted ended, got PUT_VALUE"  # part of the verdict's why, or /a regular expression/
+//	reason  = "wanted ended, got PUT_VALUE"  # part of the verdict's why, up to the end of a word, or /a regular expression/
 //	link    = "https://…"                 # the report, or the clause with the ruling
 //	until   = 2027-06-01                  # from then on the entry is expired
 //	note    = "echoes before it validates" # for whoever reads the file
@@ -82,7 +82,7 @@ func (e *KnownEntry) check() (err error) {
 			return fmt.Errorf("profile %q, expected base, amino or defacto", p)
 		}
 	}
-	pattern := regexp.QuoteMeta(e.Reason)
+	pattern := words(e.Reason)
 	if n := len(e.Reason); n > 2 && strings.HasPrefix(e.Reason, "/") && strings.HasSuffix(e.Reason, "/") {
 		pattern = e.Reason[1 : n-1]
 	}
@@ -90,6 +90,15 @@ func (e *KnownEntry) check() (err error) {
 		return fmt.Errorf("reason: %w", err)
 	}
 	return nil
+}
+
+// words matches a text that ends where it ends: the reason "not wanted: S1" does not excuse "not wanted: S12".
+func words(text string) string {
+	pattern := regexp.QuoteMeta(text)
+	if last := text[len(text)-1]; last == '_' || last >= '0' && last <= '9' || last >= 'A' && last <= 'Z' || last >= 'a' && last <= 'z' {
+		pattern += `\b`
+	}
+	return pattern
 }
 
 // Ledger holds the known failures that apply to one target.

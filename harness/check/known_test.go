@@ -49,6 +49,8 @@ func TestLedgerJudges(t *testing.T) {
 		{"a/b", "base", record.Fail, "wanted x, got y; not wanted: A", record.XFail, "https://example.org/1"},
 		{"a/b", "amino", record.Warn, "wanted x, got y; not wanted: A", record.XFail, "https://example.org/1"},
 		{"a/b", "base", record.Fail, "wanted x, got y; missing: B", record.Fail, "expects another reason: not wanted: A"},
+		{"a/b", "base", record.Fail, "wanted x, got y; not wanted: A1", record.Fail, "expects another reason"},
+		{"a/b", "base", record.Fail, "wanted x, got y; not wanted: A B", record.XFail, "https://example.org/1"},
 		{"a/b", "base", record.Pass, "", record.XPass, "known.toml expects it to fail"},
 		{"a/b", "base", record.Unsupported, "no", record.Unsupported, "no"},
 		{"a/c", "base", record.Fail, "wanted x, got eof", record.Fail, "got eof"}, // expired

@@ -150,7 +150,8 @@ func (j *judge) matcher(m plan.Matcher) (Field, *diff, error) {
 		}
 		return part, d, err
 	}
-	if m.Op == plan.OpAbsent {
+	// Of an entry that is not there nothing holds, but that it is not there.
+	if m.Op == plan.OpAbsent && rest == "" {
 		return f, nil, nil
 	}
 	return f, differs("missing: %s", entry), nil
