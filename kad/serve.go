@@ -187,6 +187,10 @@ func (k *Kademlia) appendProviders(now Time, key []byte, out *Output) {
 // hold thousands, which would be merged under the host's lock.
 const maxOwnEntries = 16
 
+// maxProviderAddrBytes is what is kept of the addresses in one provider record, some 30 of them: with 20 providers for each
+// of 1024 keys 40 MiB at the most.
+const maxProviderAddrBytes = 2 << 10
+
 // names says whether an entry of a message names a peer.
 func (k *Kademlia) names(entry *PeerInfo, p Peer) bool {
 	if p == 0 {
@@ -213,6 +217,9 @@ func (k *Kademlia) serveAddProvider(now Time, in *Input, out *Output) {
 	if matches == 0 || asker == k.self || len(in.Key) > k.cfg.Limits.ProviderKeyBytes {
 		k.refuse(in, out)
 		return
+	}
+	if len(addrs) > maxProviderAddrBytes {
+		addrs = addrs.clone(maxProviderAddrBytes)
 	}
 	rec := ProviderRecord{Key: in.Key, Provider: asker, Addrs: addrs, Received: now}
 	if k.cfg.ProviderTTL > 0 {

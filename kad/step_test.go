@@ -346,7 +346,24 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 	digest := sha256.New()
 	var out Output
 	now := tableEpoch
-	last := map[QueryID]int{}
+	last := map[QueryID]bool{} // of the queries that were begun: whether they had their last event
+	observe := func() {
+		if out.Query != 0 && !last[out.Query] {
+			last[out.Query] = false
+		}
+		for i := range out.Events {
+			e := &out.Events[i]
+			digest.Write([]byte(e.String()))
+			if e.Kind != QueryProgressed {
+				continue
+			}
+			require.False(t, last[e.Query], "seed %d: an event after the last", seed)
+			require.LessOrEqual(t, e.Stats.Successes+e.Stats.Failures, e.Stats.Requests, "seed %d: a request is counted once", seed)
+			if e.Step.Last {
+				last[e.Query] = true
+			}
+		}
+	}
 	var asked []Command
 	some := func() []byte { return fmt.Appendf(nil, "peer %d", rng.IntN(60)) }
 	list := func() (infos []PeerInfo) {
@@ -392,16 +409,16 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 				asked = append(asked, c)
 			}
 		}
-		for _, e := range out.Events {
-			digest.Write([]byte(e.String()))
-			if e.Kind == QueryProgressed {
-				require.Zero(t, last[e.Query], "seed %d: an event after the last", seed)
-				if e.Step.Last {
-					last[e.Query]++
-				}
-			}
-		}
+		observe()
 		require.LessOrEqual(t, len(k.queries), 5)
+		k.visit(func(p Peer) {
+			if !k.dir.known(p) {
+				t.Fatalf("seed %d: handle %d is nobody's", seed, p)
+			}
+		})
+		if in.Kind == Tick { // there is less than one Step does, so nothing is left: a host that obeys Wake never spins
+			require.True(t, k.Wake() == 0 || k.Wake() > now, "seed %d", seed)
+		}
 	}
 	k.table.check(t)
 	for range 1000 { // to rest: all that runs ends by its own timers
@@ -411,11 +428,14 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 		require.NotZero(t, k.Wake())
 		now = max(now, k.Wake())
 		k.Step(now, Input{Kind: Tick}, &out)
-		for _, e := range out.Events {
-			digest.Write([]byte(e.String()))
-		}
+		observe()
+		require.True(t, k.Wake() == 0 || k.Wake() > now, "seed %d", seed)
 	}
 	require.Empty(t, k.queries, "seed %d", seed)
+	require.NotEmpty(t, last)
+	for id, ended := range last {
+		require.True(t, ended, "seed %d: query %d", seed, id)
+	}
 	return [32]byte(digest.Sum(nil))
 }
 
