@@ -1,6 +1,7 @@
 package house
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,8 +65,6 @@ var forbidden = []struct {
 }{
 	{"kad", []string{"kad/wire"}, []string{"harness/check", "harness/plan"}, true, false,
 		"the judge shares no code with the accused beyond the wire format, or both would make the same mistake and agree"},
-	{"kad/p2p", nil, []string{"harness/target/puppet", "harness/target/puppets"}, true, false,
-		"a puppet sends raw frames and answers by the harness's own arithmetic; our node must not answer for it"},
 	{"github.com/vbauerster/mpb", nil, []string{"kad", "harness", "plans", "fixtures", "internal"}, false, false,
 		"progress on a terminal is the command's business; a library that draws bars cannot be embedded"},
 	{"github.com/alecthomas/kong", nil, []string{"kad", "harness", "plans", "fixtures"}, false, false,
@@ -84,12 +83,7 @@ func TestImportsAreAllowed(t *testing.T) {
 		if f.test() || !tr.ours(f) {
 			continue
 		}
-		rule := -1
-		for i, r := range allowed {
-			if under(f.dir(), r.dir) && (rule < 0 || len(r.dir) > len(allowed[rule].dir)) {
-				rule = i
-			}
-		}
+		rule := ruleOf(f.dir())
 		if rule < 0 {
 			t.Errorf("%s: its directory has no rule in imports_test.go: say what it may import, and why", f.path)
 			continue
@@ -99,18 +93,29 @@ func TestImportsAreAllowed(t *testing.T) {
 			if standard(imp) || permitted(imp, r.dir, r.imports) {
 				continue
 			}
-			t.Errorf("%s imports %s\n  rule: %s imports %s and the standard library\n  why:  %s",
-				f.path, imp, r.dir, strings.Join(r.imports, ", "), r.why)
+			t.Errorf("%s imports %s\n  rule: %s imports %s\n  why:  %s",
+				f.path, imp, r.dir, strings.Join(append(slices.Clone(r.imports), "the standard library"), ", "), r.why)
 		}
 	}
 }
 
+// ruleOf is the index of the rule for a directory, -1 if there is none.
+func ruleOf(dir string) int {
+	rule := -1
+	for i, r := range allowed {
+		if under(dir, r.dir) && (rule < 0 || len(r.dir) > len(allowed[rule].dir)) {
+			rule = i
+		}
+	}
+	return rule
+}
+
 // permitted says whether a list allows an import. A directory of ours stands for itself and what is below it, except
-// kad, which does not stand for kad/p2p.
+// what has a rule of its own (kad/wire is no part of kad), and except kad in a list, which is that package alone.
 func permitted(imp, dir string, list []string) bool {
 	local, ok := strings.CutPrefix(imp, module+"/")
-	if ok && under(local, dir) && !under(local, "kad/p2p") {
-		return true // its own room; kad's p2p is a room of its own
+	if ok && under(local, dir) && ruleOf(local) == ruleOf(dir) {
+		return true // its own room
 	}
 	if ok && under(local, "kad") && dir != "cmd/kadbench" {
 		return slices.Contains(list, local)
@@ -134,20 +139,28 @@ func TestForbiddenImports(t *testing.T) {
 	}
 }
 
-// TestOnlyRefImportsTheNode: in harness/target, the reference implementation is behind ref: like any other peer.
+// TestOnlyRefImportsTheNode: in harness/target, the reference implementation is behind ref: like any other peer, in the
+// files ref.go and ref_*.go. The puppets, in the same package, send raw frames and answer by the harness's own
+// arithmetic.
 func TestOnlyRefImportsTheNode(t *testing.T) {
 	tr := load(t)
 	for _, f := range tr.gos {
-		if f.test() || !under(f.dir(), "harness/target") || strings.HasPrefix(strings.TrimPrefix(f.path, "harness/target/"), "ref") {
+		if f.test() || !under(f.dir(), "harness/target") || refFile.MatchString(f.path) {
 			continue
 		}
 		for _, imp := range f.imports {
-			if imp == module+"/kad" || imp == module+"/kad/p2p" {
-				t.Errorf("%s imports %s\n  why not: only ref: (harness/target/ref…) runs our own node; every other target and the puppets must not depend on it", f.path, imp)
+			if imp == module+"/harness/target" {
+				continue // the suite in targettest drives targets of every form
+			}
+			if chain := tr.reaches(imp, "kad", []string{"kad/wire"}, true, nil); chain != nil {
+				t.Errorf("%s imports %s\n  why not: only ref: (harness/target/ref.go and ref_*.go) runs our own node; every other target and the puppets must not depend on it",
+					f.path, strings.Join(chain, ", which imports "))
 			}
 		}
 	}
 }
+
+var refFile = regexp.MustCompile(`^harness/target/ref(_\w+)?\.go$`)
 
 // reaches is the chain of imports that leads to what, or nil.
 func (tr *tree) reaches(imp, what string, except []string, deep bool, seen []string) []string {
@@ -174,4 +187,35 @@ func (tr *tree) reaches(imp, what string, except []string, deep bool, seen []str
 		}
 	}
 	return nil
+}
+
+// TestPermitted shows the rule at work, so that it cannot rot into one that passes everything.
+func TestPermitted(t *testing.T) {
+	for _, c := range []struct {
+		dir, imp string
+		want     bool
+	}{
+		{"kad", "kad/wire", false}, // rooms of their own
+		{"kad", "kad/p2p", false},
+		{"kad", "kad/internal/x", true}, // without a rule of its own, part of kad
+		{"kad/wire", "kad", false},
+		{"kad/p2p", "kad/wire", true},
+		{"kad/p2p", "kad/kadtest", false},
+		{"harness/check", "kad/wire", true},
+		{"harness/check", "kad", false},
+		{"harness/target", "kad/p2p", true}, // TestOnlyRefImportsTheNode has more to say
+		{"harness/target", "harness/target/targettest", true},
+		{"harness/run", "harness/report", false},
+		{"cmd/kadbench", "kad/p2p", true},
+	} {
+		got := permitted(module+"/"+c.imp, c.dir, allowed[ruleOf(c.dir)].imports)
+		if got != c.want {
+			t.Errorf("%s imports %s: permitted %v, want %v", c.dir, c.imp, got, c.want)
+		}
+	}
+	for _, dir := range []string{"harness/newroom", "tools"} {
+		if ruleOf(dir) >= 0 {
+			t.Errorf("%s has a rule", dir)
+		}
+	}
 }
