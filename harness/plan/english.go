@@ -37,6 +37,9 @@ func and(parts []string) string {
 	return strings.Join(parts, "")
 }
 
+// or names profiles: base or amino.
+func or(set ProfileSet) string { return strings.ReplaceAll(set.String(), ",", " or ") }
+
 // capital begins a sentence; names of peers and values stay as they are.
 func capital(s string) string {
 	word, _, _ := strings.Cut(s, " ")

@@ -44,6 +44,9 @@ func (t *teller) opening() {
 	if h.Repeat > 1 {
 		fmt.Fprintf(&t.out, " It runs %d times.", h.Repeat)
 	}
+	if h.Slow {
+		t.out.WriteString(" It is slow, and runs with --slow only.")
+	}
 	if h.Alone {
 		t.out.WriteString(" Nothing runs beside it.")
 	}
@@ -140,7 +143,7 @@ func (t *teller) fixtures() {
 			fmt.Fprintf(&t.out, "  @%s is %s.\n", n, t.value(fx.Value))
 			continue
 		}
-		fmt.Fprintf(&t.out, "  @%s is the frame %s", n, t.frame(*fx.Frame))
+		fmt.Fprintf(&t.out, "  @%s is the frame of %s", n, t.frame(*fx.Frame))
 		for _, ch := range fx.Changes {
 			switch ch.Verb {
 			case "patch":
@@ -254,7 +257,7 @@ func tellWant(t *teller, l *Line) string {
 	case ExpectRefused:
 		text = "the protocol must be refused when " + stream + " is opened"
 	case ExpectSilence:
-		text = "no frame may come on " + stream
+		text = "no frame may come on " + strings.Replace(stream, "each of ", "any of ", 1)
 		if x.For > 0 {
 			text += " for " + short(x.For)
 		}
@@ -271,7 +274,7 @@ func tellWant(t *teller, l *Line) string {
 	}
 	text += within(s.Expect.Within)
 	if s.Profiles != 0 {
-		text += fmt.Sprintf(" (in the profiles %s)", s.Profiles)
+		text += fmt.Sprintf(" (in the profile %s)", or(s.Profiles))
 	}
 	if s.Why != "" {
 		text += fmt.Sprintf(" (%s)", s.Why)

@@ -285,12 +285,6 @@ func (n *linter) want(l *Line) {
 
 // whole looks at what can be told only at the end.
 func (n *linter) whole() {
-	end := Pos{File: n.plan.File, Line: 1}
-	judged := len(n.wants) > 0
-	n.plan.All(func(l *Line) { judged = judged || l.Verb == "identify" })
-	if !judged {
-		n.fail(end, "", "nothing is judged: the script has neither a want nor an identify")
-	}
 	for _, name := range fixtureOrder(n.plan) {
 		fx := n.plan.Fixtures[name]
 		before := n.captured
@@ -318,27 +312,5 @@ func (n *linter) whole() {
 			n.warn(l.Pos, l.Verb, "nothing uses %s", runs(l.Names))
 		}
 	})
-	n.soundTwin()
-}
-
-// soundTwin: a case that rejects something ends by accepting what is sound, or a peer that rejects everything would pass.
-// Such a peer fails at a line whose alternatives are frames only, and at no other. A case that only measures needs none.
-func (n *linter) soundTwin() {
-	judging := false
-	for _, p := range n.plan.Header.Profiles.List() {
-		judging = judging || n.plan.Header.Levels[p] != Info
-	}
-	for _, l := range n.wants {
-		sound := true
-		for _, a := range append([]*Line{l}, l.Alts...) {
-			sound = sound && a.Stmt.(Want).Expect.Kind == ExpectFrame
-		}
-		if sound {
-			return
-		}
-	}
-	if judging && len(n.wants) > 0 {
-		last := n.wants[len(n.wants)-1]
-		n.warn(last.Pos, last.Verb, "a peer that rejects everything would pass: end by a want for a frame, the answer to the sound twin")
-	}
+	n.proof()
 }

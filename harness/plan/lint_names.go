@@ -99,6 +99,7 @@ func (n *linter) value(pos Pos, what string, e *Expr, loops scope) {
 				n.fail(pos, what, "%s; fixtures stand below the script, after -- %s --", unknown("fixture", x.Text, fixtureOrder(n.plan)), x.Text)
 			}
 		case ExprCapture:
+			n.used["$"+x.Text] = true
 			if name := x.Text; !n.captured[name] && !loops.has(name) && !n.ofHeader(name) {
 				n.fail(pos, what, "$%s has no value here: a want above captures it by f=$%s, or let gives it", name, name)
 			}
