@@ -48,16 +48,14 @@ func (t *Table) dropPendingOf(b int) {
 	}
 }
 
-// HeadFailed ends the wait for the place of a bucket's head which could not be dialled; false if nobody waits for it.
-func (t *Table) HeadFailed(now Time, head Peer) bool {
+// HeadFailed ends the wait for the place of a bucket's head which could not be dialled: ApplyPending gives it away.
+func (t *Table) HeadFailed(now Time, head Peer) {
 	for i := range t.pending {
 		w := &t.pending[i]
 		if from, to := t.bucket(int(w.bucket)); from < to && t.entries[from].peer == head {
 			w.ready = now
-			return true
 		}
 	}
-	return false
 }
 
 // NextPending is when the first of those that wait must be looked at again; 0 if nobody waits.

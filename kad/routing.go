@@ -67,12 +67,9 @@ func (k *Kademlia) admit(now Time, p Peer, addrs Addrs, out *Output) {
 	}
 }
 
-// dialHead asks the host to see whether the peer whose place somebody wants still lives.
-func (k *Kademlia) dialHead(p Peer, out *Output) {
-	if !k.connected(p) {
-		out.command(Dial).Peer = k.dir.Info(p)
-	}
-}
+// dialHead asks the host to see whether the peer whose place somebody wants still lives. It is never connected: nobody
+// waits for the place of one that is.
+func (k *Kademlia) dialHead(p Peer, out *Output) { out.command(Dial).Peer = k.dir.Info(p) }
 
 // routingUpdated tells that a peer has entered the table (fresh), in the place of old if that is not 0, or that its
 // addresses there have changed.

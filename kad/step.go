@@ -108,9 +108,8 @@ func (k *Kademlia) hook(now Time, in *Input, out *Output) {
 			return
 		}
 		k.failEverywhere(now, p, out)
-		if k.table.HeadFailed(now, p) {
-			k.applyPending(now, out)
-		}
+		k.table.HeadFailed(now, p)
+		k.applyPending(now, out)
 	case OpAddAddress:
 		k.addAddress(now, p, in.Addr, out)
 	case OpRemoveAddress:

@@ -1,0 +1,155 @@
+package kad
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever answers was heard of just now.
+func TestReplyTouches(t *testing.T) {
+	k, out, asked := asking(t, Config{}, Input{Kind: OpGetClosestPeers, Key: []byte("k")})
+	now := tableEpoch + Time(90*Second)
+	k.Step(now, Input{Kind: FindNodeRes, Peer: asked[0].Peer, Query: 1}, out)
+	k.Step(now, Input{Kind: QueryError, Peer: asked[1].Peer, Query: 1}, out)
+	seen := map[string]Time{}
+	for b := range k.Table().Depth() {
+		k.Table().Entries(b, func(v EntryView) bool { seen[string(v.ID)] = v.Seen; return true })
+	}
+	require.Equal(t, now, seen[string(asked[0].Peer.ID)])
+	require.Equal(t, tableEpoch, seen[string(asked[1].Peer.ID)], "a failure is no sign of life")
+}
+
+// Two peers wait for places that are due at the same moment: one Step decides about both, though the first gets none.
+func TestPendingDueTogether(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, K: 1})
+	var out Output
+	step := func(now Time, kind InputKind, p Peer) {
+		k.Step(now, Input{Kind: kind, Peer: k.dir.Info(p), Addr: []byte("addr")}, &out)
+	}
+	inBucket := func(b int, last byte) Peer {
+		key := k.key
+		key[b/8] ^= 0x80 >> (b % 8)
+		key[31] ^= last
+		p := k.dir.put(key)
+		k.dir.SetAddrs(p, Addrs("\x12\x01x"))
+		return p
+	}
+	var heads, wait [2]Peer
+	for b := range heads {
+		heads[b], wait[b] = inBucket(b, 0), inBucket(b, 1)
+		step(1, OpAddAddress, heads[b])
+		require.Equal(t, UpdateSuccess, out.Update)
+		step(1, InConnected, wait[b])
+		step(1, OpAddAddress, wait[b])
+		require.Equal(t, UpdatePending, out.Update)
+		require.Equal(t, Dial, out.Commands[0].Kind)
+		require.Equal(t, heads[b], out.Commands[0].Peer.Peer)
+		require.Empty(t, out.Events, "it is in no table yet")
+		refused := inBucket(b, 2)
+		step(1, OpAddAddress, refused)
+		require.Equal(t, UpdateFailed, out.Update)
+		require.Equal(t, Addrs("\x12\x01x"), k.dir.Addrs(refused), "what is refused leaves no trace")
+	}
+	due := k.Table().NextPending()
+	require.Equal(t, 1+Time(Minute), due)
+	// By a way that does not drop who waits: the head is connected when the time is up.
+	k.table.entries[k.table.index(heads[0], 0)].status |= 1
+	k.Step(due-1, Input{Kind: Tick}, &out)
+	require.Empty(t, out.Events)
+	k.Step(due, Input{Kind: Tick}, &out)
+	require.Len(t, out.Events, 1)
+	require.Equal(t, wait[1], out.Events[0].Peer.Peer)
+	require.Equal(t, heads[1], out.Events[0].Old.Peer)
+	require.Zero(t, k.Table().NextPending())
+	present, _ := k.Table().Contains(heads[0])
+	require.True(t, present)
+}
+
+// A peer that many queries wait for disconnects: all of them end in one Step, each with one last event; and no more of
+// their memory is kept than usual steps need.
+func TestManyQueriesEndAtOnce(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	peer := PeerInfo{ID: []byte("peer")}
+	k.Step(1, Input{Kind: InConnected, Peer: peer}, &out)
+	k.Step(1, Input{Kind: OpAddAddress, Peer: peer, Addr: []byte("addr")}, &out)
+	const queries = maxKeptQueries + 4
+	for i := range queries {
+		k.Step(1, Input{Kind: OpGetClosestPeers, Key: fmt.Appendf(nil, "key %d", i)}, &out)
+		require.Len(t, out.Commands, 1)
+	}
+	k.Step(2, Input{Kind: InDisconnected, Peer: peer}, &out)
+	require.Len(t, out.Events, queries)
+	for i, e := range out.Events {
+		require.Equal(t, QueryID(i+1), e.Query)
+		require.True(t, e.Step.Last)
+		require.Equal(t, fmt.Sprintf("key %d", i), string(e.Key))
+	}
+	require.Empty(t, k.queries)
+	require.Len(t, out.spare, maxKeptQueries)
+}
+
+// A peer that is being asked can fall off the end of the list, pushed out by nearer ones. Its answer counts no more, but it
+// makes room for the next to be asked at once.
+func TestAnswerFromBeyondTheList(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, Alpha: 2})
+	var out Output
+	target := KeyOf([]byte("k"))
+	made := 0
+	at := func(distance byte) PeerInfo { // a peer at a distance from the target, by its first byte
+		made++
+		key := target
+		key[0] ^= distance
+		key[30] ^= byte(made >> 8)
+		key[31] ^= byte(made)
+		p := k.dir.put(key)
+		return PeerInfo{Peer: p, ID: k.dir.ID(p)}
+	}
+	far, near := at(255), at(254)
+	for _, p := range []PeerInfo{far, near} {
+		k.Step(1, Input{Kind: OpAddAddress, Peer: p, Addr: []byte("addr")}, &out)
+	}
+	k.Step(1, Input{Kind: OpGetClosestPeers, Key: []byte("k")}, &out)
+	require.Len(t, out.Commands, 2)
+	asked := near
+	for round := range byte(4) {
+		var closer []PeerInfo
+		for range 40 {
+			closer = append(closer, at(100-round))
+		}
+		k.Step(2, Input{Kind: FindNodeRes, Peer: asked, Query: 1, Closer: closer}, &out)
+		require.Len(t, out.Commands, 1)
+		asked = out.Commands[0].Peer
+	}
+	q := k.queries[0]
+	require.False(t, q.lookup.Has(far.Peer))
+	require.Equal(t, 2, q.unanswered())
+	require.Equal(t, 1+Time(10*Second), k.Wake(), "its time still runs")
+	before := q.stats
+	k.Step(3, Input{Kind: FindNodeRes, Peer: far, Query: 1}, &out)
+	require.Len(t, out.Commands, 1)
+	before.Requests++
+	require.Equal(t, before, q.stats)
+}
+
+// Nobody is connected to itself: whatever is said of a connection to this very node changes nothing.
+func TestSelfIsNoPeer(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	k.Step(1, Input{Kind: ListenAddr, Addr: []byte("addr")}, &out)
+	self := PeerInfo{ID: []byte("local"), Addrs: Addrs("\x12\x01x")}
+	for _, kind := range []InputKind{
+		ProtocolConfirmed, ConnectionEstablished, InConnected, ProtocolsChanged, AddressChanged, AddressFailed, DialFailed,
+		OpAddAddress, OpRemoveAddress, OpRemovePeer,
+	} {
+		k.Step(1, Input{Kind: kind, Peer: self, Addr: []byte("addr"), OldAddr: []byte("addr"), Dialer: true}, &out)
+		require.Empty(t, out.Events, "%v", kind)
+		require.Empty(t, out.Commands, "%v", kind)
+		require.Nil(t, out.Removed)
+	}
+	require.Empty(t, k.links)
+	require.Zero(t, k.Table().Len())
+	require.Equal(t, Addrs("\x12\x04addr"), k.Self().Addrs)
+}
