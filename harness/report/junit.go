@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,8 +145,14 @@ func (l *Log) runSuite() junitSuite {
 	}
 	s := junitSuite{Name: "kadbench.run", Tests: 1, Errors: 1, Time: seconds(0), Timestamp: l.timestamp(), Properties: l.properties()}
 	note := &junitNote{Message: what, Type: "run", Text: what}
-	for _, n := range l.Notes {
-		note.Text += "\n" + Clean(n)
+	reasons := slices.Clone(l.Notes)
+	for _, r := range l.Results { // a lost target is told by the cases that it did not run
+		if r.Verdict == record.Skipped && !slices.Contains(reasons, r.Why) {
+			reasons = append(reasons, r.Why)
+		}
+	}
+	for _, reason := range reasons {
+		note.Text += "\n" + Clean(reason)
 	}
 	s.Cases = []junitCase{{Name: "run", Class: s.Name, Time: s.Time, Error: note}}
 	return s

@@ -98,7 +98,8 @@ func TestJUnitTellsOfTheRun(t *testing.T) {
 		"the run ended with exit code 3": {Exit: 3, Failed: 1},
 		"the run ended with exit code 1": {Exit: 1},
 	} {
-		l := &Log{Notes: []string{"target x: cannot be reached"}, Summary: s}
+		skipped := Result{Result: record.Result{Verdict: record.Skipped, Why: "target x: cannot be reached"}}
+		l := &Log{Notes: []string{"known.toml: stale"}, Results: []Result{skipped, skipped}, Summary: s}
 		var b bytes.Buffer
 		require.NoError(t, JUnit(&b, l, Options{}))
 		got := parseJUnit(t, b.Bytes())
@@ -109,7 +110,7 @@ func TestJUnitTellsOfTheRun(t *testing.T) {
 		require.Len(t, got.Suites, 1)
 		assert.Equal(t, 1, got.Errors)
 		assert.Equal(t, want, got.Suites[0].Cases[0].Error.Message)
-		assert.Contains(t, got.Suites[0].Cases[0].Error.Text, "cannot be reached")
+		assert.Equal(t, want+"\nknown.toml: stale\ntarget x: cannot be reached", got.Suites[0].Cases[0].Error.Text)
 	}
 	for _, s := range []record.Summary{{Exit: 1, Failed: 1}, {Exit: 4, Errors: 1}} {
 		assert.Zero(t, (&Log{Summary: &s}).runSuite().Tests, "the cases say it")
