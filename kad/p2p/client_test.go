@@ -260,6 +260,9 @@ func TestNobodyThere(t *testing.T) {
 	_, err = n.PutRecord(context20(t), p2p.Record{Key: []byte("/v/k"), Value: append([]byte("ok "), make([]byte, 16<<10)...)}, kad.One)
 	assert.ErrorIs(t, err, p2p.ErrTooLarge)
 
+	_, err = n.GetClosestPeers(context20(t), make([]byte, 16<<10), 0)
+	assert.ErrorIs(t, err, p2p.ErrInvalid)
+
 	// A peer that cannot be reached.
 	_, err = n.AddAddress(bare(t).ID(), info(n).Addrs[0]) // where somebody else listens
 	require.NoError(t, err)

@@ -155,6 +155,10 @@ func (x *exchange) answer() *kad.Command {
 	return nil
 }
 
+// maxEcho is the longest key that a GET_VALUE without a record gets back: 1 KiB, the longest that a store takes. Nobody
+// needs the echo, and that of a long one would leave no room for peers, or make a reply of megabytes.
+const maxEcho = 1 << 10
+
 // reply encodes a response into x.frame, in at most limit bytes if it can be done. It says whether anything is to be
 // sent: ADD_PROVIDER has no reply unless the core was configured to echo it (ruling 1).
 func (x *exchange) reply(c *kad.Command, now kad.Time, limit int) bool {
@@ -172,7 +176,9 @@ func (x *exchange) reply(c *kad.Command, now kad.Time, limit int) bool {
 		m.Key = c.Key
 		m.ProviderPeers = appendPeers(m.ProviderPeers, c.Providers)
 	case kad.RespondGetRecord:
-		m.Key = c.Key
+		if c.Found || len(c.Key) <= maxEcho {
+			m.Key = c.Key
+		}
 		if c.Found {
 			m.HasRecord = true
 			m.Record = recordOf(&c.Record, now)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kadbench/kadbench/kad"
+	"github.com/kadbench/kadbench/kad/wire"
 )
 
 // query is an operation that waits for the events of its query in the core.
@@ -28,6 +29,9 @@ type query struct {
 func (n *Node) start(ctx context.Context, in kad.Input, target []byte) (*query, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if size := wire.Size(&wire.Message{Type: wire.FindNode, Key: in.Key}); size > n.limits.SendBytes {
+		return nil, fmt.Errorf("%w: a key of %d bytes makes a request of %d, at most %d", ErrInvalid, len(in.Key), size, n.limits.SendBytes)
 	}
 	q := &query{n: n, target: target, wake: make(chan struct{}, 1)}
 	err := n.do(in, func(out *kad.Output) {

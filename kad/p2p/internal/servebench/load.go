@@ -198,7 +198,7 @@ func newTruth(table []string) *truth {
 	return t
 }
 
-// holds says whether a reply names exactly the nearest peers, each with an address, in whatever order.
+// holds says whether a reply names exactly the nearest peers, each once and with an address, in whatever order.
 func (t *truth) holds(key, body []byte) bool {
 	var m wire.Message
 	if wire.Decode(body, &m) != nil || m.Type != wire.FindNode || len(m.CloserPeers) != min(nearest, len(t.ids)) {
@@ -217,12 +217,13 @@ func (t *truth) holds(key, body []byte) bool {
 		}
 		return 0
 	})
+	missing := order[:len(m.CloserPeers)]
 	for _, p := range m.CloserPeers {
-		if p.Addrs.Len() == 0 || !slices.ContainsFunc(order[:min(nearest, len(order))], func(i int) bool {
-			return bytes.Equal(t.ids[i], p.ID)
-		}) {
+		at := slices.IndexFunc(missing, func(i int) bool { return bytes.Equal(t.ids[i], p.ID) })
+		if at < 0 || p.Addrs.Len() == 0 {
 			return false
 		}
+		missing = slices.Delete(missing, at, at+1)
 	}
 	return true
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/kadbench/kadbench/kad/wire"
 )
 
-// TestTruth: an answer is right with the nearest peers in any order, and wrong with any other, fewer, or one without an
-// address.
+// TestTruth: an answer is right with the nearest peers in any order, and wrong with any other, fewer, one twice, or one
+// without an address.
 func TestTruth(t *testing.T) {
 	var table []string
 	for _, p := range syntheticPeers(21) {
@@ -29,6 +29,10 @@ func TestTruth(t *testing.T) {
 			continue
 		}
 		right++
+		eighth := m.CloserPeers[7]
+		m.CloserPeers[7] = m.CloserPeers[8]
+		assert.False(t, truth.holds([]byte("key"), wire.Append(nil, &m)), "one of them twice")
+		m.CloserPeers[7] = eighth
 		m.CloserPeers[7].Addrs = nil
 		assert.False(t, truth.holds([]byte("key"), wire.Append(nil, &m)))
 		m.CloserPeers = m.CloserPeers[1:]
