@@ -36,7 +36,7 @@ func TestREADME(t *testing.T) {
 	readmePath := filepath.Join("..", "..", "README.md")
 	readme, err := os.ReadFile(readmePath)
 	require.NoError(t, err)
-	fences := regexp.MustCompile("(?s)```\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	fences := regexp.MustCompile("(?ms)^```\\w*\n(.*?)^```").FindAllStringSubmatch(string(readme), -1)
 	fence := func(prefix string) string {
 		for _, f := range fences {
 			if strings.HasPrefix(f[1], prefix) {
