@@ -125,6 +125,37 @@ func TestIsolation(t *testing.T) {
 	require.Equal(t, 4, f.starts)
 }
 
+// Repeated, a case that has the target for itself gets a fresh one each time, and one that shares it gets a fresh one with
+// each repetition of the user's: what it left behind would answer it.
+func TestRepetitionsBeginAnew(t *testing.T) {
+	for _, c := range []struct {
+		lines  []string
+		repeat int
+		header string
+		starts int
+	}{
+		{[]string{"connect A -> T"}, 3, "", 3},
+		{nil, 3, "", 3},
+		{nil, 1, "repeat 3\n", 1},
+		{nil, 2, "repeat 3\n", 2},
+		{[]string{"connect A -> T"}, 2, "repeat 3\n", 6},
+		{[]string{"connect A -> T"}, 1, "each i=1..4\n", 4},
+		{nil, 1, "each i=1..4\n", 1},
+	} {
+		f := &fake{}
+		lines := append(c.lines, "open s A -> T", `send s FIND_NODE key="echo"`, "want s FIND_NODE")
+		p := script(t, "a/again", lines...)
+		p, err := plan.Parse(p.File, []byte(strings.Replace(string(p.Source), "level must\n", "level must\n"+c.header, 1)))
+		require.NoError(t, err)
+		conf := config(f, p)
+		conf.Repeat = c.repeat
+		report, err := run.Check(context.Background(), conf)
+		require.NoError(t, err)
+		require.Equal(t, 1, report.Summary.Passed)
+		require.Equal(t, c.starts, f.starts, "%+v", c)
+	}
+}
+
 func TestKnownFailures(t *testing.T) {
 	k, err := check.ReadKnown("known.toml", []byte(`
 name = "fake-kad"
