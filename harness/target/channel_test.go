@@ -426,7 +426,7 @@ func TestErrorsCrossTheChannel(t *testing.T) {
 	require.ErrorAs(t, c.call(t.Context(), "put_record", nil, nil), &e)
 	require.Equal(t, Other, e.Kind())
 	require.False(t, e.Certain())
-	for params, param := range map[string]string{`{"addr":"x","too":1}`: "too", `{"addr":5}`: "addr", `[]`: "", `{"addr"`: ""} {
+	for params, param := range map[string]string{`{"addr":"x","too":1}`: "too", `{"addr":5}`: "addr", `[]`: "params", `{"addr"`: ""} {
 		err = c.call(t.Context(), "connect", json.RawMessage(params), nil)
 		if !json.Valid([]byte(params)) {
 			require.ErrorContains(t, err, "parameters")

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	msmux "github.com/multiformats/go-multistream"
 )
@@ -320,11 +321,28 @@ type Heard struct {
 	Raw      []byte       // of a frame: as it came
 }
 
-// oneLine puts an error of several lines, as the swarm has one for each address, on one.
+// oneLine tells why no address could be dialled: the swarm has a line for each address, and the peer's id in each.
 type oneLine struct{ error }
 
-func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
 func (e oneLine) Unwrap() error { return e.error }
+
+func (e oneLine) Error() string {
+	var dialled *swarm.DialError
+	if !errors.As(e.error, &dialled) || len(dialled.DialErrors) == 0 {
+		return strings.Join(strings.Fields(e.error.Error()), " ")
+	}
+	var causes []string
+	for _, d := range dialled.DialErrors {
+		at, _ := peer.SplitAddr(d.Address)
+		cause := d.Cause
+		var op *net.OpError // "dial tcp4 127.0.0.1:0->127.0.0.1:1" says the address again
+		if errors.As(cause, &op) {
+			cause = op.Err
+		}
+		causes = append(causes, fmt.Sprintf("%s: %s", at, strings.Join(strings.Fields(cause.Error()), " ")))
+	}
+	return strings.Join(causes, "; ")
+}
 
 // negotiate opens a stream and agrees on one protocol, reading the answer before it returns: libp2p's own NewStream
 // believes what identify said, and would find out at the first read only.

@@ -175,6 +175,9 @@ func Params(raw json.RawMessage, p any) error {
 	}
 	var mistyped *json.UnmarshalTypeError
 	if errors.As(err, &mistyped) {
+		if mistyped.Field == "" {
+			return BadParam("params", "expected an object, got "+mistyped.Value)
+		}
 		return BadParam(mistyped.Field, fmt.Sprintf("expected %s, got %s", mistyped.Type, mistyped.Value))
 	}
 	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {

@@ -77,11 +77,13 @@ func (s *server) serve(ctx context.Context, in io.Reader) error {
 
 func (s *server) take(ctx context.Context, line []byte) {
 	var r request
-	if err := json.Unmarshal(line, &r); err != nil {
-		s.answer(nil, nil, &failure{Code: -32700, Message: "not a JSON object: " + err.Error()})
+	err := json.Unmarshal(line, &r)
+	var notJSON *json.SyntaxError
+	if errors.As(err, &notJSON) {
+		s.answer(nil, nil, &failure{Code: -32700, Message: "not JSON: " + err.Error()})
 		return
 	}
-	if r.Version != "2.0" || r.Method == "" || len(r.ID) == 0 {
+	if err != nil || r.Version != "2.0" || r.Method == "" || len(r.ID) == 0 {
 		s.answer(r.ID, nil, &failure{Code: -32600, Message: `expected {"jsonrpc":"2.0","id":…,"method":"…","params":{…}}`})
 		return
 	}
@@ -161,6 +163,9 @@ func read[T any](params json.RawMessage) (T, error) {
 	}
 	var mistyped *json.UnmarshalTypeError
 	if errors.As(err, &mistyped) {
+		if mistyped.Field == "" {
+			return p, badParam("params", "expected an object, not %s", mistyped.Value)
+		}
 		return p, badParam(strings.ToLower(mistyped.Field), "expected %s, not %s", mistyped.Type, mistyped.Value)
 	}
 	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {

@@ -247,8 +247,10 @@ func (n *node) close() error {
 type key []byte
 
 func (k *key) UnmarshalText(b []byte) (err error) {
-	*k, err = base64.RawURLEncoding.DecodeString(string(b))
-	return err
+	if *k, err = base64.RawURLEncoding.DecodeString(string(b)); err != nil {
+		return fmt.Errorf("%.60q: expected unpadded base64url", b)
+	}
+	return nil
 }
 
 func (k key) MarshalText() ([]byte, error) {

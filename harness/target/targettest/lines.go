@@ -182,7 +182,7 @@ var lineChecks = []Check{
 				code int
 			}{
 				{`rubbish`, target.CodeParse}, {`{"jsonrpc":"2.0","id":1,`, target.CodeParse}, {"\x00\xff\xfe", target.CodeParse},
-				{`{"jsonrpc":"2.0","id":1}`, target.CodeRequest}, {`{"id":1,"method":"hello"}`, target.CodeRequest},
+				{`[]`, target.CodeRequest}, {`{"jsonrpc":"2.0","id":1}`, target.CodeRequest}, {`{"id":1,"method":"hello"}`, target.CodeRequest},
 			} {
 				if err := s.send(bad.line); err != nil {
 					return err
