@@ -51,7 +51,7 @@ func (a Addrs) All() iter.Seq[[]byte] {
 	}
 }
 
-// Len is the number of addresses.
+// Len is the number of addresses that All yields.
 func (a Addrs) Len() int {
 	n := 0
 	for range a.All() {

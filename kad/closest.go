@@ -130,7 +130,9 @@ func (t *Table) less(a, b Near, target *Key) bool {
 	return t.dir.nearer(target, a.Peer, b.Peer)
 }
 
-// countBetween is how many peers of the table are nearer to the key than the local one, up to a limit.
+// countBetween is how many peers of the table are nearer to the key than the local one, up to a limit. It looks at all of
+// them, 300 in a full table, which takes as long as one Nearest: nearer peers may stand in any bucket at which the key
+// and the local key differ.
 func (t *Table) countBetween(key *Key, limit int) int {
 	own := Near{Dist: t.local.Prefix64() ^ key.Prefix64()}
 	n := 0

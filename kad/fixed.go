@@ -4,7 +4,8 @@ import "slices"
 
 // Fixed asks a given list of peers, each once: the second phase of a put or a provide. It is driven as a Lookup is. Each
 // peer has its own deadline, and the list ends when all have answered, failed or let it pass; a quorum reached earlier
-// stops nobody's request.
+// stops nobody's request. Unlike a Lookup it never learns of anybody, so its list is as long as its caller made it: K
+// peers, or those that the application named.
 type Fixed struct {
 	peers    []fixedPeer
 	next     int // the first that has not been asked
@@ -32,6 +33,7 @@ func (f *Fixed) Begin(peers []Peer, cfg *Config) {
 // Len is how many peers there are.
 func (f *Fixed) Len() int { return len(f.peers) }
 
+// find walks the list: it has K peers, and only those of a put to given peers may be more.
 func (f *Fixed) find(p Peer) *fixedPeer {
 	if i := slices.IndexFunc(f.peers, func(x fixedPeer) bool { return x.peer == p }); i >= 0 {
 		return &f.peers[i]
@@ -77,6 +79,7 @@ func (f *Fixed) Deadline() Time {
 func (f *Fixed) Reply(p Peer) bool { return f.settle(p, succeeded) }
 func (f *Fixed) Fail(p Peer) bool  { return f.settle(p, failed) }
 
+// settle notes how a request ended. One whose time has passed may still succeed or fail; one that has ended stays as it is.
 func (f *Fixed) settle(p Peer, state candidateState) bool {
 	x := f.find(p)
 	if x == nil || x.state != waiting && x.state != unresponsive {

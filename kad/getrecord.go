@@ -39,7 +39,9 @@ func (k *Kademlia) recordFound(now Time, q *query, p Peer, v Valid, out *Output)
 	}, out)
 }
 
-// foundRecord counts a find, prefers it if it is better than the best so far, and tells the application.
+// foundRecord counts a find, prefers it if it is better than the best so far, and tells the application. Of two as good as
+// each other the first stays, so that the result depends on the order of the answers no more than it must. Each find is
+// told, also the worse ones: who streams them shows that the network disagrees.
 func (k *Kademlia) foundRecord(now Time, q *query, p Peer, r StoredRecord, out *Output) {
 	if !q.found || bytes.Compare(r.Rank, q.record.Rank) > 0 {
 		q.record = r
@@ -56,7 +58,8 @@ func (k *Kademlia) foundRecord(now Time, q *query, p Peer, r StoredRecord, out *
 	}
 }
 
-// endGetRecord tells the best record, or that there is none, and who of the nearest lacks it: the candidates for a copy.
+// endGetRecord tells the best record, or that there is none, and who of the nearest lacks it: the candidates for a copy. A
+// get that ran out of time has its best record all the same, beside the error.
 func (k *Kademlia) endGetRecord(now Time, q *query, late bool, out *Output) {
 	lacking := out.handles[:0]
 	for _, p := range q.closest {
@@ -90,7 +93,8 @@ func (q *query) holdsBest(p Peer) bool {
 }
 
 // correct sends the best record to those of the nearest that answered with none or an older one (libp2p-kad L191, ipfs-kad
-// L617), and replaces our own copy if that is older. Nobody waits for it.
+// L617), and replaces our own copy if that is older. Nobody waits for it. It is a query of its own, since the get has
+// ended: with its own id, deadline and place among those that may run at once; if there is none left, it does not run.
 func (k *Kademlia) correct(now Time, q *query, lacking []Peer, out *Output) {
 	if own, ok := k.store.Get(q.key); ok && bytes.Compare(own.Rank, q.record.Rank) < 0 {
 		_ = k.storeReceived(now, Valid{record: q.record.Record, rank: q.record.Rank, ok: true})
@@ -110,7 +114,8 @@ func (k *Kademlia) correct(now Time, q *query, lacking []Peer, out *Output) {
 	k.advance(now, c, out)
 }
 
-// of is how many of n peers make the quorum: at least one, never more than there are.
+// of is how many of n peers make the quorum: at least one, never more than there are. Of nobody it is one as well, so that
+// a record which reached nobody never counts as stored.
 func (q Quorum) of(n int) int {
 	switch {
 	case q == Majority:

@@ -6,6 +6,7 @@ package kad
 // must not make another unreachable.
 type heardAddrs []heard
 
+// heard is of one peer; it is found by walking, since there are few more than a lookup has candidates (120).
 type heard struct {
 	peer  Peer
 	addrs Addrs
@@ -42,7 +43,7 @@ func (h *heardAddrs) add(p Peer, addrs Addrs) {
 	*h = append(*h, heard{p, addrs})
 }
 
-// keep drops what is no longer of use.
+// keep drops what is no longer of use: the addresses of peers that fell off the lookup's list.
 func (h *heardAddrs) keep(useful func(Peer) bool) {
 	kept := (*h)[:0]
 	for _, e := range *h {
@@ -54,6 +55,7 @@ func (h *heardAddrs) keep(useful func(Peer) bool) {
 	*h = kept
 }
 
+// replace and remove follow what connections prove: an address that moved or failed is hearsay no more.
 func (h heardAddrs) replace(p Peer, old, addr []byte) {
 	for i := range h {
 		if h[i].peer == p {

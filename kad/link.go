@@ -6,6 +6,11 @@ import (
 	"slices"
 )
 
+// A peer is connected from its first connection to its last, as the host tells it: the table keeps who is connected apart
+// from who is not, requests go to connected peers without a dial, and what a peer was asked fails when its last connection
+// is gone. ConnectionEstablished and ConnectionClosed tell of each connection; InConnected and InDisconnected of the first
+// and the last. Either pair alone is enough, and both together say nothing twice.
+
 // link is what is known of the connections of one peer. Links stand in a slice ordered by handle: they must be walked in
 // a fixed order when the Directory is swept, and they come and go far less often than they are looked up.
 type link struct {
@@ -19,6 +24,7 @@ type conn struct {
 	addr   []byte // of the remote end
 }
 
+// linkAt is where the link of a peer stands, or where it would.
 func (k *Kademlia) linkAt(p Peer) (int, bool) {
 	return slices.BinarySearchFunc(k.links, p, func(l link, p Peer) int { return cmp.Compare(l.peer, p) })
 }
@@ -29,7 +35,7 @@ func (k *Kademlia) connected(p Peer) bool {
 	return ok
 }
 
-// connect notes that the peer is connected and returns its link.
+// connect notes that the peer is connected and returns its link, which is good until the next link comes or goes.
 func (k *Kademlia) connect(now Time, p Peer) *link {
 	i, ok := k.linkAt(p)
 	if !ok {
@@ -50,12 +56,15 @@ func (k *Kademlia) disconnect(now Time, p Peer, out *Output) {
 	k.failEverywhere(now, p, out)
 }
 
+// connectionEstablished adds a connection; one that is told of again replaces what was known of it.
 func (k *Kademlia) connectionEstablished(now Time, p Peer, in *Input) {
 	l := k.connect(now, p)
 	l.drop(in.Conn)
 	l.conns = append(l.conns, conn{in.Conn, in.Dialer, bytes.Clone(in.Addr)})
 }
 
+// connectionClosed forgets a connection. One that is not known changes nothing: a peer whom InConnected alone announced
+// stays connected until InDisconnected.
 func (k *Kademlia) connectionClosed(now Time, p Peer, in *Input, out *Output) {
 	i, ok := k.linkAt(p)
 	if !ok {

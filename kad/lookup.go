@@ -32,6 +32,8 @@ type candidate struct {
 	hops  uint8 // how many peers had to be asked one after the other to hear of it, itself included
 }
 
+// candidateState goes one way: from notContacted to waiting, from there to any of the others, and from unresponsive to
+// succeeded or failed. So nobody is asked twice, and no answer counts twice.
 type candidateState uint8
 
 const (
@@ -87,6 +89,7 @@ func (l *Lookup) find(dist uint64, p Peer) (int, bool) {
 	})
 }
 
+// candidate is a peer's entry in the list, nil if it has none. It is good until the next insert.
 func (l *Lookup) candidate(p Peer) *candidate {
 	if i, ok := l.find(l.distance(p), p); ok {
 		return &l.peers[i]
@@ -94,6 +97,7 @@ func (l *Lookup) candidate(p Peer) *candidate {
 	return nil
 }
 
+// distance is the first 64 bits of a peer's distance from the target.
 func (l *Lookup) distance(p Peer) uint64 { return l.dir.Key(p).Prefix64() ^ l.target.Prefix64() }
 
 // insert adds a candidate and says at which place; -1 if it is known or too far.

@@ -17,7 +17,7 @@ type MemoryStore struct {
 	providers   slab[providerSet]
 }
 
-// providerSet is the providers of one key.
+// providerSet is the providers of one key. It expires as its first provider does, and is gone with its last.
 type providerSet struct {
 	key  []byte
 	list []ProviderRecord // in the order in which they came; their Key is the set's
@@ -80,7 +80,8 @@ func (s *MemoryStore) Remove(key []byte) {
 	}
 }
 
-// AddProvider keeps the order in which providers first came. A newcomer to a full list is ignored without an error, as in
+// AddProvider replaces what the same provider announced before, with its addresses and its end: the latest counts. It keeps
+// the order in which providers first came. A newcomer to a full list is ignored without an error, as in
 // libp2p-kad since 0.46.1: who announces many identities cannot push the others out.
 func (s *MemoryStore) AddProvider(p ProviderRecord) error {
 	if len(p.Key) == 0 || len(p.Key) > s.limits.ProviderKeyBytes {

@@ -28,7 +28,8 @@ func (k *Kademlia) operate(now Time, in *Input, out *Output) {
 	}
 }
 
-// begin starts a query for a key; nil if it may not run.
+// begin starts a query for a key and tells its id; nil if it may not run, and Err says why. The caller starts its first
+// phase and calls advance.
 func (k *Kademlia) begin(now Time, kind ResultKind, key []byte, out *Output) *query {
 	if len(key) == 0 { // no server would answer (libp2p-kad L490)
 		out.Err = ErrKeyLength

@@ -10,6 +10,7 @@ type pending struct {
 	connected bool
 }
 
+// pendingIndex is where a peer stands among those that wait, or -1. They are few: one a bucket, and only where it is full.
 func (t *Table) pendingIndex(p Peer) int {
 	for i := range t.pending {
 		if t.pending[i].peer == p {
@@ -68,7 +69,8 @@ func (t *Table) NextPending() Time {
 }
 
 // ApplyPending decides about one peer whose time is up: it takes the place of its bucket's head unless that has
-// reconnected. more is false when nobody was due. p is 0 if the one that was due got no place.
+// reconnected. more is false when nobody was due. p is 0 if the one that was due got no place. Nobody is evicted for a
+// place that has become free meanwhile. Call it until more is false: then NextPending lies in the future.
 func (t *Table) ApplyPending(now Time) (p, evicted Peer, more bool) {
 	for i := range t.pending {
 		w := t.pending[i]

@@ -2,6 +2,9 @@ package kad
 
 import "slices"
 
+// Of providers only this node's own record and those that were announced here are stored. What a search finds is told and
+// forgotten: a node that answered with hearsay could be made to spread it.
+
 // startProviding announces this node as a provider at the K peers nearest to the key. Its own record has no addresses:
 // they are taken from the present whenever somebody asks.
 func (k *Kademlia) startProviding(now Time, in *Input, out *Output) {

@@ -32,7 +32,8 @@ func (k *Kademlia) putRecord(now Time, in *Input, out *Output) {
 	k.advance(now, q, out)
 }
 
-// putRecordTo stores a record at given peers and not here.
+// putRecordTo stores a record at given peers and not here, as it is: its publisher stays who it was. Of peers that are given
+// twice one counts (Fixed), and this node itself is left out.
 func (k *Kademlia) putRecordTo(now Time, in *Input, out *Output) {
 	if !in.Valid.ok {
 		out.Err = ErrInvalidRecord
@@ -67,8 +68,8 @@ func (k *Kademlia) putRecordTo(now Time, in *Input, out *Output) {
 	k.advance(now, q, out)
 }
 
-// setRecord copies what is to be sent.
-// It is one copy for all who get it: commands alias it until the last of them is sent.
+// setRecord copies what is to be sent, once for all who get it: commands alias it until the last of them is sent, which may
+// be after the query has ended. So it is never written to again.
 func (q *query) setRecord(now Time, r Record, in *Input, cfg *Config) {
 	q.quorum = in.Quorum
 	q.record.Record = Record{Key: q.key, Value: bytes.Clone(r.Value), Publisher: bytes.Clone(r.Publisher), Expires: r.Expires}
@@ -105,7 +106,8 @@ func (k *Kademlia) endPutRecord(now Time, q *query, late bool, out *Output) (ove
 	return true
 }
 
-// removeRecord forgets a record that this node published. The other holders keep theirs until they expire.
+// removeRecord forgets a record that this node published. The other holders keep theirs until they expire: the protocol has
+// no message to take one back. A record that is not there is removed already.
 func (k *Kademlia) removeRecord(key []byte, out *Output) {
 	if r, ok := k.store.Get(key); ok {
 		if !bytes.Equal(r.Publisher, k.dir.ID(k.self)) {

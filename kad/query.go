@@ -8,6 +8,10 @@ import (
 
 // query is an operation that runs: it asks peers, in one phase or two, and tells the application how it goes. Exactly one
 // of its events is the last.
+//
+// What ends it, and nothing else: its lookup or list is done, its phase is out of time, or the application says so. Each
+// of the three comes to advance, which retires it after its last event; so a query cannot end twice, and since its phase
+// always has a deadline, Wake sees to it that it ends at all, however silent its peers and its host are.
 type query struct {
 	id     QueryID
 	kind   ResultKind  // which operation; ResNone: the correction of entries, of which nobody is told
@@ -18,9 +22,9 @@ type query struct {
 	fixed  Fixed
 	heard  heardAddrs
 
-	deadline Time // of the phase
+	deadline Time // of the phase; never 0
 	stats    Stats
-	steps    uint32
+	steps    uint32 // events so far
 
 	record  StoredRecord // what is put; what a get has found best
 	found   bool
@@ -31,6 +35,7 @@ type query struct {
 	closest []Peer
 }
 
+// phase says which of the two drivers is at work. The other one's state is that of a phase that is over, or empty.
 type phase uint8
 
 const (
@@ -46,6 +51,7 @@ func (q *query) next(now Time) (p Peer, ok bool) {
 	return q.lookup.Next(now)
 }
 
+// done says whether the phase has nobody left to ask or to wait for.
 func (q *query) done() bool {
 	if q.phase == storing {
 		return q.fixed.Done()
@@ -61,6 +67,7 @@ func (q *query) wake() Time {
 	return earlier(q.deadline, q.lookup.Deadline())
 }
 
+// asked says whether an answer of the peer is awaited, its time not yet over.
 func (q *query) asked(p Peer) bool {
 	if q.phase == storing {
 		return q.fixed.Asked(p)
@@ -83,6 +90,7 @@ func (q *query) fail(p Peer) bool {
 	return awaited
 }
 
+// visit marks all peers that the query refers to: as long as it runs none of their handles gets another meaning.
 func (q *query) visit(mark func(Peer)) {
 	q.lookup.visit(mark)
 	for i := range q.fixed.peers {
@@ -99,7 +107,7 @@ func (q *query) visit(mark func(Peer)) {
 	}
 }
 
-// QueryInfo is what may be known of a running query.
+// QueryInfo is what may be known of a running query. Its Key stays as it is after the query has ended.
 type QueryInfo struct {
 	ID    QueryID
 	Kind  ResultKind
@@ -183,7 +191,8 @@ func (k *Kademlia) retire(q *query, out *Output) {
 	}
 }
 
-// look starts a phase that looks for the want nearest peers to target by sending ask, from the nearest of the table.
+// look starts a phase that looks for the want nearest peers to target by sending ask, from the nearest of the table. It
+// sends nothing: advance does.
 func (k *Kademlia) look(now Time, q *query, ask CommandKind, target Key, want int, out *Output) {
 	q.phase, q.ask, q.deadline = looking, ask, now+Time(k.cfg.QueryTimeout)
 	q.lookup.Begin(k.dir, target, want, k.cfg)
@@ -197,7 +206,9 @@ func (k *Kademlia) give(now Time, q *query, ask CommandKind, peers []Peer) {
 	q.fixed.Begin(peers, k.cfg)
 }
 
-// advance sends what a query may send and ends it, or its phase, when that is done or out of time.
+// advance sends what a query may send and ends it, or its phase, when that is done or out of time. Whatever changes a query
+// calls it last: afterwards the query may be gone, and its memory another's. The loop ends because a phase that has begun
+// is not late, and each end of a phase leads to another at most as often as a bootstrap has buckets.
 func (k *Kademlia) advance(now Time, q *query, out *Output) {
 	for {
 		late := now >= q.deadline
@@ -276,7 +287,8 @@ func (k *Kademlia) infos(q *query, peers []Peer, out *Output) []PeerInfo {
 	return out.since(first)
 }
 
-// failEverywhere notes in all queries that a peer cannot answer.
+// failEverywhere notes in all queries that a peer cannot answer. Queries end and corrections begin while we walk, so we
+// walk by id; a correction that begins meets the same end for this peer, since its id is greater.
 func (k *Kademlia) failEverywhere(now Time, p Peer, out *Output) {
 	for id, ok := k.queryAfter(0); ok; id, ok = k.queryAfter(id) {
 		if q := k.query(id); q.asked(p) && q.fail(p) {

@@ -3,7 +3,8 @@ package kad
 import "bytes"
 
 // reply takes the answer to a request of ours, or its failure. One that belongs to no running query, or comes from a peer
-// which that query did not ask, is ignored.
+// which that query did not ask, is ignored: nothing of it is stored, remembered or told. One that comes after its time
+// still counts as long as the phase lasts; the second one of the same peer never does.
 func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 	q, p := k.query(in.Query), in.Peer.Peer
 	if q == nil || p == 0 || !q.fits(in) {
@@ -69,7 +70,9 @@ func (q *query) echoes(in *Input) bool {
 	return bytes.Equal(in.Key, q.key) && bytes.Equal(in.Value, q.record.Value)
 }
 
-// closer gives the lookup the peers that an answer names, without ourselves, and notes their addresses.
+// closer gives the lookup the peers that an answer names, without ourselves, and notes their addresses, of those alone that
+// the lookup took: an answer can name more peers than it is worth to remember. It is false, and takes nothing, if the
+// answer is not awaited.
 func (k *Kademlia) closer(q *query, p Peer, in *Input, out *Output) bool {
 	if !q.lookup.awaits(p) {
 		return q.lookup.Reply(p, nil) // nor do we remember the peers that it names

@@ -133,6 +133,11 @@ func TestHeardAddresses(t *testing.T) {
 	require.Equal(t, Addrs("\x12\x03one\x12\x03two"), q.heard.of(far))
 	require.Nil(t, q.heard.of(k.self))
 
+	// What the query has found is told with what it has heard beside what is confirmed.
+	told := k.infos(q, []Peer{far, two}, out)
+	require.Equal(t, Addrs("\x12\x03one\x12\x03two"), told[0].Addrs)
+	require.Equal(t, Addrs("\x12\x06/mem/2\x12\x03one\x12\x03two"), told[1].Addrs)
+
 	q.heard.add(far, long)
 	require.LessOrEqual(t, len(q.heard.of(far)), 2*maxHeardBytes)
 	n := len(q.heard.of(far))
@@ -155,6 +160,8 @@ func TestProvidersFound(t *testing.T) {
 	k.Step(3, Input{Kind: GetProvidersRes, Peer: asked[0].Peer, Query: 1, Providers: providers}, out)
 	events := progress(out)
 	require.Len(t, events, 1)
+	copy(providers[0].ID, "X") // it was lent: the event has its own
+	providers[0].Addrs[2] = 'y'
 	require.Equal(t, []PeerInfo{{ID: []byte("p"), Addrs: Addrs("\x12\x01x")}, {Peer: k.dir.Find([]byte("peer 1")), ID: []byte("peer 1")}}, events[0].Providers)
 	require.False(t, events[0].Step.Last)
 	require.Zero(t, k.dir.Find([]byte("p")))

@@ -37,7 +37,9 @@ func (k *Kademlia) protocolsChanged(now Time, p Peer, in *Input, out *Output) {
 	k.table.Remove(p)
 }
 
-// admit gives a peer that serves the protocol a place in the table.
+// admit gives a peer that serves the protocol a place in the table, and tells what became of it: RoutingUpdated if it has
+// one or its addresses there changed, PendingRoutablePeer if it waits, RoutablePeer if there is none for it, UnroutablePeer
+// if nobody could be told where it is.
 func (k *Kademlia) admit(now Time, p Peer, addrs Addrs, out *Output) {
 	fresh := string(addrs) != string(k.dir.Addrs(p))
 	k.dir.SetAddrs(p, addrs)
@@ -95,7 +97,7 @@ func (k *Kademlia) applyPending(now Time, out *Output) {
 }
 
 // addAddress enters a peer by the application's word. It is connected or not, as the case may be; so it may have to wait
-// for a place, and without a connection it cannot even do that.
+// for a place, and without a connection it cannot even do that. The address of a peer that is refused is not kept.
 func (k *Kademlia) addAddress(now Time, p Peer, addr []byte, out *Output) {
 	if len(addr) == 0 && len(k.dir.Addrs(p)) == 0 {
 		out.Update = UpdateFailed
@@ -119,7 +121,8 @@ func (k *Kademlia) addAddress(now Time, p Peer, addr []byte, out *Output) {
 	}
 }
 
-// removeAddress forgets an address; with its last one the peer goes too.
+// removeAddress forgets an address; with its last one the peer goes too, be it in place or waiting. An address that is not
+// known is none of its own, so nothing happens.
 func (k *Kademlia) removeAddress(p Peer, addr []byte, out *Output) {
 	addrs := k.dir.Addrs(p)
 	if !addrs.Contains(addr) {

@@ -19,6 +19,13 @@ func TestReplyTouches(t *testing.T) {
 	}
 	require.Equal(t, now, seen[string(asked[0].Peer.ID)])
 	require.Equal(t, tableEpoch, seen[string(asked[1].Peer.ID)], "a failure is no sign of life")
+
+	now += Time(Second)
+	k.Step(now, Input{Kind: ProtocolConfirmed, Peer: asked[1].Peer}, out)
+	k.Table().Entries(k.table.bucketOf(asked[1].Peer.Peer), func(v EntryView) bool {
+		require.Equal(t, v.Peer == asked[1].Peer.Peer, v.Seen == now)
+		return true
+	})
 }
 
 // Two peers wait for places that are due at the same moment: one Step decides about both, though the first gets none.

@@ -2,7 +2,10 @@ package kad
 
 import "bytes"
 
-// How each of the six requests is answered. A request that is refused gets Reset and no reply.
+// How each of the six requests is answered. A request that is refused gets Reset and no reply. Each request has exactly one
+// response, in the Output of its own Step, and one that was served exactly one InboundRequest event. Nothing here asks
+// anybody, starts a query or changes the table: a request costs its sender more than it costs us. Nothing is allocated
+// either, once the Output is warm, but for what is stored.
 
 // serveFindNode answers with the K nearest of the table, without the asker and this node. Whoever's id is the key is
 // added if anything is known of it, be it a client or reachable at private addresses only (ipfs-kad L427-L432). Peers
@@ -191,7 +194,7 @@ const maxOwnEntries = 16
 // of 1024 keys 40 MiB at the most.
 const maxProviderAddrBytes = 2 << 10
 
-// names says whether an entry of a message names a peer.
+// names says whether an entry of a message names a peer: by its id, and by its handle only where there is no id.
 func (k *Kademlia) names(entry *PeerInfo, p Peer) bool {
 	if p == 0 {
 		return false
@@ -239,6 +242,8 @@ func (k *Kademlia) serveAddProvider(now Time, in *Input, out *Output) {
 	ev.Providers, ev.NumProviders = out.since(first), 1
 }
 
+// servePing answers, though nobody has to any more (libp2p-kad L511): whoever still pings wants to know
+// whether we live.
 func (k *Kademlia) servePing(in *Input, out *Output) {
 	k.respond(RespondPing, in, out)
 	k.inbound(in, out)

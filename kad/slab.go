@@ -44,9 +44,10 @@ func (s *slab[T]) next() Time {
 	return s.items[s.heap[0]].due
 }
 
+// first must not be asked when next is 0.
 func (s *slab[T]) first() int32 { return s.heap[0] }
 
-// due sets when an item is due; 0: never.
+// due sets when an item is due; 0: never. It costs log2 of the number of due items: ten swaps for 1024.
 func (s *slab[T]) due(i int32, at Time) {
 	it := &s.items[i]
 	it.due = at
@@ -98,6 +99,7 @@ func (s *slab[T]) before(a, b int) bool {
 	return i < j
 }
 
+// swap keeps each item's place in step with the heap.
 func (s *slab[T]) swap(a, b int) {
 	s.heap[a], s.heap[b] = s.heap[b], s.heap[a]
 	s.items[s.heap[a]].place = int32(a + 1)

@@ -127,7 +127,7 @@ func (k *Kademlia) intern(p PeerInfo) Peer {
 	return k.lookup(p)
 }
 
-// lookup is the handle of a peer if there is one, else 0. A host that remembers a handle may give it beside the id, which
+// lookup is the handle of a peer if there is one, else 0: what merely asks us is not remembered. A host that remembers a handle may give it beside the id, which
 // saves the search; if the handle has got another meaning since, the id counts.
 func (k *Kademlia) lookup(p PeerInfo) Peer {
 	known := k.dir.known(p.Peer)
@@ -140,7 +140,7 @@ func (k *Kademlia) lookup(p PeerInfo) Peer {
 	return 0
 }
 
-// tick does what is due.
+// tick does what is due: all of it, but for records and providers, of which it does so many at a time.
 func (k *Kademlia) tick(now Time, out *Output) {
 	k.applyPending(now, out)
 	k.store.Expire(now, expirePerTick)

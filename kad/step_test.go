@@ -36,6 +36,13 @@ func TestNew(t *testing.T) {
 	s := NewMemoryStore(Limits{})
 	k.SetStore(s)
 	require.Same(t, s, k.Store())
+
+	k.Step(7, Input{Kind: Tick}, new(Output))
+	require.Equal(t, 7+Time(5*Minute), k.Wake(), "then the first sweep is")
+	k.Step(k.Wake()-1, Input{Kind: Tick}, new(Output))
+	require.Equal(t, 7+Time(5*Minute), k.Wake())
+	k.Step(k.Wake(), Input{Kind: Tick}, new(Output))
+	require.Equal(t, 7+Time(10*Minute), k.Wake())
 }
 
 func TestConfig(t *testing.T) {
