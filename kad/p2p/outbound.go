@@ -221,7 +221,9 @@ func (o *outbound) close() {
 		q.idle, q.waiting = nil, nil
 	}
 	o.mu.Unlock()
-	for _, st := range idle {
-		st.discard()
+	var ended sync.WaitGroup
+	for _, st := range idle { // at once: each may wait for its peer
+		ended.Go(st.discard)
 	}
+	ended.Wait()
 }

@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"github.com/ipfs/boxo/ipns"
+	pb "github.com/ipfs/boxo/ipns/pb"
 	"github.com/ipfs/boxo/path"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kadbench/kadbench/kad"
 	"github.com/kadbench/kadbench/kad/p2p"
@@ -137,6 +140,61 @@ func TestIPNS(t *testing.T) {
 	} {
 		_, err := v.Validate(c.name, c.value, c.now)
 		assert.ErrorIs(t, err, p2p.ErrInvalid, what)
+	}
+}
+
+// TestIPNSVerification goes through ipns L408-L434 with records whose fields were changed after they were signed.
+func TestIPNSVerification(t *testing.T) {
+	v := p2p.Namespaces("ipns")["ipns"]
+	id, pk, rec := signed(t, 5, time.Hour)
+	_, other, err := crypto.GenerateEd25519Key(rand.Reader)
+	require.NoError(t, err)
+	otherKey, err := crypto.MarshalPublicKey(other)
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		change func(r *pb.IpnsRecord)
+		valid  bool
+	}{
+		"as it was":                          {func(*pb.IpnsRecord) {}, true},
+		"V1 only":                            {func(r *pb.IpnsRecord) { r.SignatureV2, r.Data = nil, nil }, false},
+		"no V2 signature":                    {func(r *pb.IpnsRecord) { r.SignatureV2 = nil }, false},
+		"no data":                            {func(r *pb.IpnsRecord) { r.Data = nil }, false},
+		"a broken V2 signature":              {func(r *pb.IpnsRecord) { r.SignatureV2[0] ^= 1 }, false},
+		"a broken V1 signature":              {func(r *pb.IpnsRecord) { r.SignatureV1[0] ^= 1 }, true}, // ipns L433: not looked at
+		"another value beside the signed":    {func(r *pb.IpnsRecord) { r.Value = append(r.Value, 'x') }, false},
+		"another sequence beside the signed": {func(r *pb.IpnsRecord) { *r.Sequence = 6 }, false},
+		"another ttl beside the signed":      {func(r *pb.IpnsRecord) { *r.Ttl = 1 }, false},
+		"another validity beside the signed": {func(r *pb.IpnsRecord) { r.Validity[3]++ }, false},
+		"no V1 fields":                       {func(r *pb.IpnsRecord) { *r = pb.IpnsRecord{SignatureV2: r.SignatureV2, Data: r.Data} }, true},
+		"its key though the name has it":     {func(r *pb.IpnsRecord) { r.PubKey = pk }, true},
+		"another's key":                      {func(r *pb.IpnsRecord) { r.PubKey = otherKey }, false},
+		"rubbish for a key":                  {func(r *pb.IpnsRecord) { r.PubKey = []byte("rubbish") }, false},
+		"10 KiB":                             {func(r *pb.IpnsRecord) { pad(r, 10<<10) }, true}, // ipns L254
+		"10 KiB and a byte":                  {func(r *pb.IpnsRecord) { pad(r, 10<<10+1) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := new(pb.IpnsRecord)
+			require.NoError(t, proto.Unmarshal(rec, r))
+			c.change(r)
+			value, err := proto.Marshal(r)
+			require.NoError(t, err)
+			_, err = v.Validate([]byte("/ipns/"+string(id)), value, now())
+			if c.valid {
+				assert.NoError(t, err)
+			} else {
+				assert.ErrorIs(t, err, p2p.ErrInvalid)
+			}
+		})
+	}
+}
+
+// pad fills a record up to a size with a field that nobody knows.
+func pad(r *pb.IpnsRecord, size int) {
+	b := protowire.AppendTag(nil, 99, protowire.BytesType)
+	b = protowire.AppendBytes(b, make([]byte, size-proto.Size(r)-len(b)-2)) // a length in two bytes
+	r.ProtoReflect().SetUnknown(b)
+	if got := proto.Size(r); got != size {
+		panic(got)
 	}
 }
 
