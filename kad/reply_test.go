@@ -134,7 +134,9 @@ func TestHeardAddresses(t *testing.T) {
 	require.Nil(t, q.heard.of(k.self))
 
 	// What the query has found is told with what it has heard beside what is confirmed.
+	k.Step(3, Input{Kind: InConnected, Peer: PeerInfo{Peer: far}}, out)
 	told := k.infos(q, []Peer{far, two}, out)
+	require.Equal(t, []Connection{Connected, NotConnected}, []Connection{told[0].Connection, told[1].Connection})
 	require.Equal(t, Addrs("\x12\x03one\x12\x03two"), told[0].Addrs)
 	require.Equal(t, Addrs("\x12\x06/mem/2\x12\x03one\x12\x03two"), told[1].Addrs)
 
