@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -114,7 +115,7 @@ func TestLimits(t *testing.T) {
 	long := strings.Repeat("ü", MaxText)
 	failure := &Failure{Line: long, Prose: long, Clause: long, Want: long, Got: long, Diff: long, Bytes: long, Where: long, Repeat: long, Log: long}
 	require.NoError(t, w.Write(Entry{Type: TypeFrame, Bytes: make([]byte, 4<<20)}))
-	require.NoError(t, w.Result(Result{Target: "t", Case: "c", Verdict: Fail, Why: long, Detail: Detail{Failure: failure}}))
+	require.NoError(t, w.Result(Result{Target: "t", Case: "c", Verdict: Fail, Why: long, Detail: Detail{Failure: failure, Measured: map[string]string{"m": long}}}))
 	assert.ErrorIs(t, w.Input("big", make([]byte, MaxInput+1)), ErrInput)
 	require.NoError(t, w.Input("../../up/./x:y.plan", nil))
 	assert.FileExists(t, filepath.Join(dir, "inputs", "up", "x", "y.plan"))
@@ -138,6 +139,7 @@ func TestLimits(t *testing.T) {
 	assert.Len(t, entries[1].Bytes, MaxBytes)
 	assert.Equal(t, 4<<20, entries[1].Size)
 	assert.Less(t, len(entries[2].Result.Failure.Got), MaxText+40)
+	assert.Less(t, len(entries[2].Result.Measured["m"]), MaxText+40)
 	assert.Len(t, failure.Got, 2*MaxText, "the caller's failure is left alone")
 }
 
@@ -151,6 +153,7 @@ func TestReaderErrors(t *testing.T) {
 		{"rubbish within", run + "[]\n" + run, `results.jsonl:2: not a results log: a JSON object was expected: json: cannot unmarshal array into Go value of type record.Entry`},
 		{"no type", run + "{}\n", `results.jsonl:2: not a results log: a line without a type`},
 		{"bare result", run + `{"type":"result"}` + "\n", `results.jsonl:2: not a results log: result: case, target and verdict were expected`},
+		{"result of no case", run + `{"type":"result","target":"t","verdict":"pass"}` + "\n", `results.jsonl:2: not a results log: result: case, target and verdict were expected`},
 		{"bare summary", run + `{"type":"summary"}` + "\n", `results.jsonl:2: not a results log: summary: its counts were expected`},
 		{"after the end", run + `{"type":"summary","summary":{}}` + "\n" + `{"type":"note"}` + "\n", `results.jsonl:3: not a results log: a line of type "note" after the summary`},
 		{"endless line", run + strings.Repeat("a", MaxLine+1), fmt.Sprintf(`results.jsonl:2: not a results log: a line longer than %d bytes`, MaxLine)},
@@ -217,4 +220,81 @@ func FuzzReader(f *testing.F) {
 			t.Fatal("ended without a summary")
 		}
 	})
+}
+
+// failing is a disk that is full for one write, of which it took the half.
+type failing struct {
+	*os.File
+	full bool
+}
+
+var errFull = errors.New("no space left")
+
+func (f *failing) Write(b []byte) (int, error) {
+	if !f.full {
+		return f.File.Write(b)
+	}
+	f.full = false
+	n, _ := f.File.Write(b[:len(b)/2])
+	return n, errFull
+}
+
+// A disk that was full leaves whole lines, and the run learns of it at the end.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(dir, Run{})
+	require.NoError(t, err)
+	disk := &failing{File: w.f.(*os.File), full: true}
+	w.f = disk
+	require.ErrorIs(t, w.Write(Entry{Type: TypeNote, Text: "lost"}), errFull)
+	require.NoError(t, w.Write(Entry{Type: TypeNote, Text: "there is room again"}))
+	assert.ErrorIs(t, w.Close(Summary{}), errFull)
+	r, entries, err := read(t, dir)
+	require.NoError(t, err)
+	assert.True(t, r.Ended())
+	require.Len(t, entries, 3)
+	assert.Equal(t, "there is room again", entries[1].Text)
+}
+
+func TestCreateReplacesTheLogOfBefore(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		w, err := Create(dir, Run{})
+		require.NoError(t, err)
+		require.NoError(t, w.Close(Summary{}))
+	}
+	_, entries, err := read(t, dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 2)
+}
+
+func TestTextsAreCutBetweenCharacters(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(dir, Run{})
+	require.NoError(t, err)
+	require.NoError(t, w.Write(Entry{Type: TypeNote, Text: "x<=" + strings.Repeat("ü", MaxText)}))
+	require.NoError(t, w.Close(Summary{}))
+	_, entries, err := read(t, dir)
+	require.NoError(t, err)
+	text := entries[1].Text
+	assert.Less(t, len(text), MaxText+100)
+	assert.True(t, strings.HasSuffix(text, fmt.Sprintf("ü … (%d bytes)", 3+2*MaxText)), text[len(text)-40:])
+	assert.NotContains(t, text, "\ufffd")
+	data, err := os.ReadFile(w.Path())
+	require.NoError(t, err)
+	assert.Contains(t, string(data), "x<=", "as it was written, for grep")
+}
+
+// A detail belongs to the very next line alone.
+func TestDetailWithoutItsResult(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	require.NoError(t, os.WriteFile(path, []byte(`{"type":"run","run":{}}
+{"type":"detail","detail":{"took":1}}
+{"type":"note","text":"in between"}
+{"type":"result","target":"t","case":"a/b","profile":"base","verdict":"pass"}
+`), 0o644))
+	_, entries, err := read(t, path)
+	require.NoError(t, err)
+	require.Len(t, entries, 3)
+	assert.Zero(t, entries[2].Result.Detail)
 }

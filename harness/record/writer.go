@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,7 +25,7 @@ const (
 	MaxBytes = 64 << 10
 	// MaxText of any one text (a got, the tail of a log) is kept: more than a person reads.
 	MaxText = 16 << 10
-	// MaxLine bounds a line for the reader: a frame is 88 KiB in base64, a detail ten texts at most.
+	// MaxLine bounds a line for the reader: a frame is 88 KiB in base64, a detail ten texts and what a case measured.
 	MaxLine = 1 << 20
 	// MaxInput bounds one saved input; a plan is a few KB, a plan with a 4 MiB fixture still fits.
 	MaxInput = 16 << 20
@@ -38,6 +39,12 @@ var (
 	ErrInput  = errors.New("log: input too large")
 )
 
+// file is what a Writer needs of an *os.File.
+type file interface {
+	io.WriteCloser
+	Truncate(size int64) error
+}
+
 // A Writer appends to a results log. Its methods are safe for concurrent use. A nil Writer drops everything, so that
 // what runs without a log needs no second path.
 type Writer struct {
@@ -45,7 +52,7 @@ type Writer struct {
 	began time.Time
 
 	mu     sync.Mutex
-	f      *os.File
+	f      file
 	buf    bytes.Buffer
 	enc    *json.Encoder
 	size   int64
@@ -134,6 +141,10 @@ func (w *Writer) Result(r Result) error {
 	lines := []any{r}
 	if d := r.Detail; d.Took != 0 || d.Failure != nil || len(d.Measured) > 0 {
 		d.Failure = d.Failure.clip()
+		d.Measured = maps.Clone(d.Measured)
+		for name, value := range d.Measured {
+			d.Measured[name] = clip(value)
+		}
 		lines = []any{Entry{Type: TypeDetail, At: w.now(), Target: r.Target, Case: r.Case, Detail: &d}, r}
 	}
 	w.mu.Lock()
@@ -200,9 +211,6 @@ func (w *Writer) append(lines ...any) error {
 		}
 	}
 	n, err := w.f.Write(w.buf.Bytes())
-	if err == nil && n < w.buf.Len() {
-		err = io.ErrShortWrite
-	}
 	if err != nil {
 		err = fmt.Errorf("log: %w", err)
 		if w.err == nil {

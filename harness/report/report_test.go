@@ -2,8 +2,10 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,4 +156,68 @@ func TestWrapLosesNothing(t *testing.T) {
 		assert.LessOrEqual(t, width(line), 30)
 	}
 	assert.Equal(t, strings.ReplaceAll(text, " ", ""), strings.ReplaceAll(strings.Join(lines, ""), " ", ""))
+}
+
+// text is the report of a log that a test made, in base.
+func text(t *testing.T, l *Log, all bool) string {
+	t.Helper()
+	for i := range l.Results {
+		l.Results[i].Target, l.Results[i].Profile = "x", cmp.Or(l.Results[i].Profile, "base")
+	}
+	l.Targets = []Target{{Name: "x"}}
+	var b strings.Builder
+	require.NoError(t, Text(&b, l, Options{All: all}))
+	return b.String()
+}
+
+func TestFailuresStandBeforeWarnings(t *testing.T) {
+	out := text(t, &Log{Results: []Result{
+		{Result: record.Result{Case: "a/warned", Verdict: record.Warn}},
+		{Result: record.Result{Case: "b/failed", Verdict: record.Fail}},
+	}}, false)
+	assert.Less(t, strings.Index(out, "b/failed"), strings.Index(out, "a/warned"))
+}
+
+// Profiles share a block only where the same went wrong in them.
+func TestOneBlockForEachWhy(t *testing.T) {
+	out := text(t, &Log{Results: []Result{
+		{Result: record.Result{Case: "a/b", Verdict: record.Errored, Why: "no port", Level: "must"}},
+		{Result: record.Result{Case: "a/b", Verdict: record.Errored, Why: "no port", Level: "must", Profile: "amino"}},
+		{Result: record.Result{Case: "a/b", Verdict: record.Errored, Why: "no key", Level: "must", Profile: "defacto"}},
+	}}, false)
+	assert.Contains(t, out, "ERROR a/b  x  (must: base amino)\n")
+}
+
+func TestOfALongStderrTheEndIsShown(t *testing.T) {
+	var log strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&log, "line %d.\n", i)
+	}
+	out := text(t, &Log{Results: []Result{{
+		Result: record.Result{Case: "a/b", Verdict: record.Fail}, Detail: record.Detail{Failure: &record.Failure{Log: log.String()}},
+	}}}, false)
+	assert.Contains(t, out, "line 29.")
+	assert.Contains(t, out, "line 20.")
+	assert.NotContains(t, out, "line 19.")
+}
+
+// The reasons of most cases stand first; the rest is a count, unless all are asked for.
+func TestReasons(t *testing.T) {
+	l := &Log{}
+	for i := range maxReasons + 2 {
+		for range i + 1 {
+			l.Results = append(l.Results, Result{Result: record.Result{Case: "a/b", Verdict: record.Unsupported, Why: fmt.Sprintf("needs %02d", i)}})
+		}
+	}
+	out := text(t, l, false)
+	assert.True(t, strings.HasPrefix(out, "unsupported  x: needs 09 (10 cases)\nunsupported  x: needs 08 (9 cases)\n"), out)
+	assert.Contains(t, out, "needs 02 (3 cases)\n             and 2 reasons more: report --all shows them\n")
+	out = text(t, l, true)
+	assert.Contains(t, out, "needs 00 (1 case)\n")
+	assert.NotContains(t, out, "more")
+}
+
+func TestAnInterruptedRunSaysSo(t *testing.T) {
+	assert.Contains(t, text(t, &Log{Summary: &record.Summary{Exit: 130}}, false), "note: the run was interrupted")
+	assert.NotContains(t, text(t, &Log{Summary: &record.Summary{}}, false), "note:")
 }
