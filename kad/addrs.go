@@ -25,7 +25,9 @@ const maxAddrCount = 128
 
 var errAddrs = errors.New("addrs: not a list of tagged, length-prefixed multiaddrs")
 
-// cut splits the first address off a list. ok is false at the end and where the list is malformed.
+// cut splits the first address off a list. ok is false at the end and where the list is malformed: bytes of a peer may be
+// anything, and whoever reads them takes what can be read. The address is cut to its capacity too, so that to append to it
+// cannot overwrite the next.
 func (a Addrs) cut() (addr []byte, rest Addrs, ok bool) {
 	if len(a) < 2 || a[0] != addrTag {
 		return nil, nil, false
@@ -112,6 +114,8 @@ func appendAddr(dst, addr []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(addr)))
 	return append(dst, addr...)
 }
+
+// Lists are merged where two sources speak of one peer: what was announced and what is confirmed, or two answers of a lookup.
 
 // Merge returns a list with the addresses of both, a's first, as far as they fit; of the other list the first 128 are read.
 func (a Addrs) Merge(more Addrs) Addrs {

@@ -8,7 +8,9 @@ import "encoding/binary"
 // walks through.
 const maxGrind = 12
 
-// bootstrap looks for the local key, which fills the near buckets, and then for a random key in each farther one.
+// bootstrap looks for the local key, which fills the near buckets, and then for a random key in each farther one. It is one
+// query with one id; its lookups run one after the other, each with a deadline and an event of its own. They bring peers
+// to the table by the way all others take: who answers is confirmed, and who is confirmed is admitted.
 func (k *Kademlia) bootstrap(now Time, out *Output) {
 	if k.table.Len() == 0 {
 		out.Err = ErrNoKnownPeers

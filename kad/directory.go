@@ -44,7 +44,7 @@ func (d *Directory) Frozen() bool { return d.frozen }
 // Len is the number of peers in the Directory.
 func (d *Directory) Len() int { return len(d.slots) - 1 - len(d.free) }
 
-// Find returns the handle of a binary peer id, or 0.
+// Find returns the handle of a binary peer id, or 0. It neither makes one nor keeps one from being swept.
 func (d *Directory) Find(id []byte) Peer { return d.find[string(id)] }
 
 // Intern returns the handle of a binary peer id and makes one if there is none. It copies the id. The answer is 0 if the
@@ -76,6 +76,9 @@ func (d *Directory) Intern(id []byte) Peer {
 func (d *Directory) known(p Peer) bool {
 	return p != 0 && int(p) < len(d.slots) && d.slots[p].id != nil
 }
+
+// ID, Key, Addrs and Info want a handle that is in use: they are called with those that Find and Intern gave, within the
+// same Step, or that visit marks. Those of others are checked by known first.
 
 // ID is the binary peer id of a handle.
 func (d *Directory) ID(p Peer) []byte { return d.slots[p].id }

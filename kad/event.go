@@ -30,7 +30,8 @@ const (
 	ResRepublishRecord              // Key, Peers
 )
 
-// QueryErr is why a query ended without what it sought.
+// QueryErr is why a query ended without what it sought. What was found until then stands in the same event: a timeout does
+// not void the peers that have answered.
 type QueryErr uint8
 
 const (
@@ -40,7 +41,8 @@ const (
 	QueryQuorumFailed
 )
 
-// Stats counts the requests of one query.
+// Stats counts the requests of one query, through all its phases. Each request is a success or a failure or neither yet, so
+// Requests - Successes - Failures are pending; one whose time has passed is a failure until its answer comes all the same.
 type Stats struct {
 	Requests, Successes, Failures uint32
 	Start, End                    Time   // End is 0 while it runs
@@ -53,7 +55,8 @@ type ProgressStep struct {
 	Last  bool
 }
 
-// Event is one thing to tell the application. Which fields a kind sets stands beside the kind.
+// Event is one thing to tell the application. It borrows: what is to outlive the next Step with the same Output is copied.
+// Which fields a kind sets stands beside the kind.
 type Event struct {
 	Kind   EventKind
 	Peer   PeerInfo

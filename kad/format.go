@@ -14,6 +14,9 @@ type Names struct {
 	Key  func([]byte) string   // likewise
 }
 
+// The words are libp2p-kad's names in snake case. They are part of the text tests and of the digests of recorded runs: a word
+// that changes changes all of those.
+
 // String writes an Input with default names.
 func (in Input) String() string { return Names{}.Input(&in) }
 
@@ -213,6 +216,9 @@ func (n Names) peer(p PeerInfo) string {
 	}
 	return "…" + hex.EncodeToString(p.ID[max(0, len(p.ID)-4):])
 }
+
+// What stands in a line came from a peer, perhaps: bytes that are not printable never reach a terminal or a file as they
+// are, and a line's length is bounded by the number of its peers alone.
 
 // bytes writes bytes as text if they are printable, else as the start of their hexadecimal form.
 func (n Names) bytes(b []byte) string {

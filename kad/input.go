@@ -59,8 +59,8 @@ const (
 	OpFinish          // Query: end it early, with what it has
 )
 
-// Input is one thing that happened. Which fields a kind reads stands beside the kind; the others are ignored. Slices
-// are lent until Step returns.
+// Input is one thing that happened, as a value: it can be printed, recorded and replayed. Which fields a kind reads stands
+// beside the kind; the others are ignored. Slices are lent until Step returns.
 type Input struct {
 	Kind      InputKind
 	Peer      PeerInfo

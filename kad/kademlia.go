@@ -6,12 +6,15 @@ import (
 )
 
 // Kademlia is a participant as pure state; see the package documentation for the loop that drives it.
+//
+// A node that does nothing is small: a million of them fit in 12 GiB. So what many share is behind a pointer (cfg, dir),
+// what only a running query needs is in the query, and what only a Step needs is in the Output.
 type Kademlia struct {
-	cfg  *Config
-	dir  *Directory
+	cfg  *Config    // complete; never written to
+	dir  *Directory // private, or frozen and shared
 	self Peer
-	key  Key
-	rng  rand.PCG
+	key  Key      // of self, as the table and decay of expiry need it
+	rng  rand.PCG // 16 bytes of state; the only source of chance, and for bootstrap targets alone
 
 	table Table
 	store Store
@@ -21,9 +24,9 @@ type Kademlia struct {
 	wanted           Mode // as configured or set
 	mode             Mode // what that amounts to at present
 
-	queries   []*query // by id
-	lastQuery QueryID
-	nextSweep Time
+	queries   []*query // by id; those that run, and no others
+	lastQuery QueryID  // ids are never used again, so a late answer cannot reach a younger query
+	nextSweep Time     // of a private Directory; 0 before the first Step and for a frozen one
 	stepping  bool
 }
 
@@ -76,7 +79,8 @@ func (k *Kademlia) Config() Config { return *k.cfg }
 // Table is the routing table, to be looked at between two steps.
 func (k *Kademlia) Table() *Table { return &k.table }
 
-// Store is the record store, to be looked at between two steps.
+// Store is the record store, to be looked at between two steps. What is changed in it by hand must not refer to handles
+// that the Directory does not have.
 func (k *Kademlia) Store() Store { return k.store }
 
 // SetStore replaces the store; before the first Step.

@@ -82,19 +82,20 @@ func (o *Output) reset() {
 	}
 }
 
-// command adds a command and returns it to be filled in.
+// command adds a command and returns it to be filled in, before the next is added: then the pointer is stale.
 func (o *Output) command(kind CommandKind) *Command {
 	o.Commands = append(o.Commands, Command{Kind: kind})
 	return &o.Commands[len(o.Commands)-1]
 }
 
-// event adds an event and returns it to be filled in.
+// event adds an event and returns it to be filled in, before the next is added.
 func (o *Output) event(kind EventKind) *Event {
 	o.Events = append(o.Events, Event{Kind: kind})
 	return &o.Events[len(o.Events)-1]
 }
 
-// keep copies lent bytes into the Output.
+// keep copies lent bytes into the Output. When the arena grows, what was kept before stays where it was, unchanged, so
+// slices of it stay good.
 func (o *Output) keep(b []byte) []byte {
 	if len(b) == 0 {
 		return nil
@@ -130,7 +131,8 @@ func (o *Output) merge(a, more Addrs) Addrs {
 	return o.bytes[first:len(o.bytes):len(o.bytes)]
 }
 
-// since is the part of the arena that was added after it had n peers.
+// since is the part of the arena that was added after it had n peers. It is cut to its length: to append to the arena
+// afterwards cannot change it.
 func (o *Output) since(n int) []PeerInfo {
 	if n == len(o.peers) {
 		return nil

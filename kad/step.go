@@ -127,8 +127,8 @@ func (k *Kademlia) intern(p PeerInfo) Peer {
 	return k.lookup(p)
 }
 
-// lookup is the handle of a peer if there is one, else 0: what merely asks us is not remembered. A host that remembers a handle may give it beside the id, which
-// saves the search; if the handle has got another meaning since, the id counts.
+// lookup is the handle of a peer if there is one, else 0: what merely asks us is not remembered. A host that remembers a
+// handle may give it beside the id, which saves the search; if the handle has got another meaning since, the id counts.
 func (k *Kademlia) lookup(p PeerInfo) Peer {
 	known := k.dir.known(p.Peer)
 	switch {
@@ -156,7 +156,8 @@ func (k *Kademlia) tick(now Time, out *Output) {
 	}
 }
 
-// visit marks all peers that the node refers to.
+// visit marks all peers that the node refers to from one Step to the next. Whatever else holds a handle that long must be
+// added here, or the handle may come to mean somebody else.
 func (k *Kademlia) visit(mark func(Peer)) {
 	mark(k.self)
 	k.table.visit(mark)
@@ -171,7 +172,8 @@ func (k *Kademlia) visit(mark func(Peer)) {
 	}
 }
 
-// ownAddrsChanged draws the consequences of a change of listen or external addresses.
+// ownAddrsChanged draws the consequences of a change of listen or external addresses: external ones, which others have
+// confirmed, are told first.
 func (k *Kademlia) ownAddrsChanged(out *Output) {
 	k.dir.SetAddrs(k.self, k.external.Merge(k.listen))
 	k.setMode(k.wanted, out)

@@ -25,6 +25,8 @@ type entry struct {
 // tableEpoch is 2020-01-01 00:00 UTC: 31 bits of seconds from there last until 2088.
 const tableEpoch Time = 1_577_836_800e9
 
+// statusAt packs when a peer was heard of and whether it is connected into four bytes. A moment before the epoch (tests
+// begin at 1) counts as the epoch.
 func statusAt(now Time, connected bool) uint32 {
 	s := uint32(max(0, now-tableEpoch)/Time(Second)) << 1
 	if connected {
@@ -38,7 +40,7 @@ func (e entry) connected() bool { return e.status&1 != 0 }
 // seen is when the peer was last heard of, in whole seconds.
 func (e entry) seen() Time { return tableEpoch + Time(e.status>>1)*Time(Second) }
 
-// Insertion is what became of a peer that wanted a place in the table.
+// Insertion is what became of a peer that wanted a place in the table. Only Inserted and InsertPending changed anything.
 type Insertion uint8
 
 const (
@@ -67,7 +69,7 @@ func (t *Table) Depth() int {
 	return 0
 }
 
-// bucketOf is the bucket of a handle; KeyBits for the local peer.
+// bucketOf is the bucket of a handle; KeyBits, which is no bucket, for the local peer.
 func (t *Table) bucketOf(p Peer) int { return t.local.CommonPrefix(t.dir.Key(p)) }
 
 // bucket is where bucket b lies in entries.
@@ -97,7 +99,7 @@ func (t *Table) Contains(p Peer) (present, connected bool) {
 	return false, false
 }
 
-// split is where the connected part of bucket b begins.
+// split is where the connected part of bucket b begins: its end, if nobody there is connected.
 func (t *Table) split(b int) int {
 	from, to := t.bucket(b)
 	for from < to && !t.entries[from].connected() {
@@ -106,7 +108,8 @@ func (t *Table) split(b int) int {
 	return from
 }
 
-// insertAt makes room at i for an entry of bucket b.
+// insertAt makes room at i for an entry of bucket b. Shallow buckets come first in the slab, so that the near ones, which
+// are few and change most, move the least.
 func (t *Table) insertAt(i, b int, e entry) {
 	for len(t.offs) < b+2 {
 		t.offs = append(t.offs, uint16(len(t.entries)))
@@ -205,7 +208,7 @@ func (t *Table) Remove(p Peer) (was bool) {
 	return i >= 0
 }
 
-// EntryView is an entry of the table as it is shown to the application.
+// EntryView is an entry of the table as it is shown to the application. Seen is in whole seconds, and 0 for one that waits.
 type EntryView struct {
 	PeerInfo
 	Bucket    int

@@ -13,7 +13,7 @@ type Duration = int64
 // Peer is a handle in a Directory; 0 is nobody. Tables and lookups hold handles, so that they hold no pointer.
 type Peer uint32
 
-// ConnID names one connection of a peer. The host chooses it; the core only compares it.
+// ConnID names one connection of a peer, and need be unique among that peer's only. The host chooses it; the core only compares it.
 type ConnID uint64
 
 // RequestID names an inbound request that waits for its response. The handler chooses it and gets it back.

@@ -2,7 +2,8 @@ package kad
 
 import "bytes"
 
-// Validator judges a record of its namespaces and gives its rank. It is called outside Step, from any goroutine.
+// Validator judges a record of its namespaces and gives its rank. It is called outside Step, from any goroutine. Of the same
+// key and value it must give the same rank whenever it accepts: ranks of different days are compared.
 type Validator interface {
 	Validate(key, value []byte, now Time) (rank []byte, err error)
 }
