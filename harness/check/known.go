@@ -157,12 +157,14 @@ func (l *Ledger) Judge(caseID, profile string, v record.Verdict, why string) (re
 
 func (l *Ledger) expired(e ledgerEntry) bool { return !l.now.Before(e.Until) }
 
-// Stale lists, a line each, the entries that hold no longer: expired ones and those whose case does not exist. Fatal are
-// the user's own and those without a case; an expired entry of the built-in files is a note.
+// Stale lists, a line each, the entries that hold no longer: expired ones and those whose case does not exist. The user's
+// own are fatal. An expired entry of the built-in files is a note, and one without a case is nothing: who runs plans of his
+// own has not the project's cases among them.
 func (l *Ledger) Stale(exists func(caseID string) bool) (fatal, notes []string) {
 	for _, e := range l.entries {
 		expired := fmt.Sprintf("%s: %s: expired on %s (%s)", e.file, e.Case, e.Until.Format(time.DateOnly), e.Link)
 		switch {
+		case !exists(e.Case) && e.builtin:
 		case !exists(e.Case):
 			fatal = append(fatal, fmt.Sprintf("%s: %s: no such case", e.file, e.Case))
 		case l.expired(e) && e.builtin:

@@ -29,6 +29,7 @@ import (
 //	bytes HEX        as they are
 //	eof, reset       ends the stream
 //	third            the words after it count from the third request on; eof before
+//	drop             all connections end
 //	crash            the process ends
 //	hang             it never answers anybody again
 //	nothing
@@ -256,6 +257,12 @@ func (n *fakeNode) answer(ctx context.Context, s *target.Stream, key string, bod
 		case "reset":
 			s.Reset()
 			return false
+		case "drop":
+			for _, h := range n.puppet.Heard().From(0) {
+				if h.Dial {
+					n.puppet.Disconnect(h.From)
+				}
+			}
 		case "crash":
 			if n.onceOnly && !n.first {
 				frame(body)

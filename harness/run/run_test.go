@@ -184,6 +184,12 @@ until = 2100-01-01
 	require.ErrorIs(t, err, run.ErrFailed, "an entry without a case fails the run")
 	require.Equal(t, []string{"known.toml: a/passes: no such case"}, report.Notes)
 	require.Zero(t, report.Summary.Failed)
+
+	c.Known, c.Builtin = nil, c.Known
+	report, err = run.Check(context.Background(), c)
+	require.NoError(t, err, "a built-in file is about all cases of the project, whichever are run")
+	require.Empty(t, report.Notes)
+	require.Equal(t, 1, report.Summary.Expected)
 }
 
 func TestInterrupted(t *testing.T) {
