@@ -115,9 +115,8 @@ func appendAddr(dst, addr []byte) []byte {
 	return append(dst, addr...)
 }
 
-// Lists are merged where two sources speak of one peer: what was announced and what is confirmed, or two answers of a lookup.
-
 // Merge returns a list with the addresses of both, a's first, as far as they fit; of the other list the first 128 are read.
+// Lists are merged where two sources speak of one peer: what was announced and what is confirmed, or two answers of a lookup.
 func (a Addrs) Merge(more Addrs) Addrs {
 	n := 0
 	for addr := range more.All() {

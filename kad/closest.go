@@ -30,11 +30,10 @@ func (t *Table) Nearest(dst []Near, target *Key, n int, skip ...Peer) []Near {
 	return dst
 }
 
-// Both ways of choosing within a group give the same peers in the same order, for any keys; a test holds them against a full
-// scan, with keys that tie in their first 64 bits.
-
 // take adds the nearest of one group to dst[base:], which it keeps sorted, up to a length of want. The usual case is done by
 // takeFew; the rest, and whatever ties in its first bits, by whole comparisons.
+// Both ways of choosing within a group give the same peers in the same order, for any keys; a test holds them against a full
+// scan, with keys that tie in their first 64 bits.
 func (t *Table) take(dst []Near, base, want int, group []entry, target *Key, skip []Peer) []Near {
 	tp := target.Prefix64()
 	if got, ok := takeFew(dst, want-base, group, tp, skip); ok {

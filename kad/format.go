@@ -217,10 +217,9 @@ func (n Names) peer(p PeerInfo) string {
 	return "…" + hex.EncodeToString(p.ID[max(0, len(p.ID)-4):])
 }
 
+// bytes writes bytes as text if they are printable, else as the start of their hexadecimal form.
 // What stands in a line came from a peer, perhaps: bytes that are not printable never reach a terminal or a file as they
 // are, and a line's length is bounded by the number of its peers alone.
-
-// bytes writes bytes as text if they are printable, else as the start of their hexadecimal form.
 func (n Names) bytes(b []byte) string {
 	for _, c := range b {
 		if c <= ' ' || c > '~' {
