@@ -59,7 +59,8 @@ type Config struct {
 // Limits of a Node. 0 is the default, named beside each with its reason.
 type Limits struct {
 	// InboundRequests are served at once on one connection: 32, as libp2p-kad allows. Each holds at most one frame in
-	// memory, so that a peer can make us hold no more than 32 × ReceiveBytes. Further streams wait for their turn.
+	// memory, so that a peer can make us hold no more than 32 × ReceiveBytes, and all peers together no more than
+	// go-libp2p's resource manager allows, for long frames are counted there. Further streams wait for their turn.
 	InboundRequests int
 
 	// InboundStreams are open at once on one connection, most of them idle or about to end: 256, which is four times
@@ -83,7 +84,7 @@ type Limits struct {
 	// Dials under way at once: 100; go-libp2p itself stops at 160 sockets.
 	Dials int
 
-	// ReceiveBytes is the longest frame read: 4 MiB, as every implementation but libp2p-kad.
+	// ReceiveBytes is the longest frame read: 4 MiB, as every implementation but libp2p-kad; at most 128 MiB.
 	ReceiveBytes int
 
 	// SendBytes is the longest reply sent: 16 KiB, since libp2p-kad reads no longer one. Addresses and then closer
@@ -191,6 +192,9 @@ func (c Config) Check() error {
 		if n < 0 {
 			return fail("Limits: %d: a limit cannot be negative", n)
 		}
+	}
+	if l.ReceiveBytes > 128<<20 {
+		return fail("Limits: ReceiveBytes: %d: at most 128 MiB", l.ReceiveBytes)
 	}
 	if l.IdleTimeout < 0 || l.RequestTimeout < 0 {
 		return fail("Limits: a timeout cannot be negative")

@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"bufio"
+	"encoding/binary"
 	"io"
 	"sync"
 	"time"
@@ -165,6 +166,14 @@ func (st *inboundStream) exchange(x *exchange) bool {
 	if !frameBuffered(st.r) {
 		// The rest of the frame has IdleTimeout from its first byte on.
 		st.renew(st.n.clock.now())
+		if length := frameLength(st.r); length > keepBuffer && length <= st.n.limits.ReceiveBytes {
+			// Connections come in any number, so what all of them can make us hold is go-libp2p's to bound.
+			scope := st.s.Scope()
+			if scope.ReserveMemory(length, network.ReservationPriorityAlways) != nil {
+				return false
+			}
+			defer scope.ReleaseMemory(length)
+		}
 	}
 	body, err := wire.ReadFrame(st.r, x.body, st.n.limits.ReceiveBytes)
 	if err != nil {
@@ -199,6 +208,21 @@ func (st *inboundStream) renew(now kad.Time) {
 	st.renewed = now
 	// An error means that the stream is gone; the next read tells.
 	_ = st.s.SetDeadline(time.Now().Add(st.n.limits.IdleTimeout))
+}
+
+// frameLength is the length of the frame that has begun in r, or 0 if that is longer than any limit may be, or cut off.
+func frameLength(r *bufio.Reader) int {
+	for n := 1; n <= 4; n++ {
+		prefix, err := r.Peek(n) // waits for no byte that is not the frame's
+		if err != nil {
+			break
+		}
+		if prefix[n-1] < 0x80 {
+			length, _ := binary.Uvarint(prefix)
+			return int(length)
+		}
+	}
+	return 0
 }
 
 // frameBuffered says whether a whole frame of at most 127 bytes lies in r: the common request.

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -339,6 +340,26 @@ func TestLimits(t *testing.T) {
 		<-answered
 		second.want(wire.Ping)
 	})
+}
+
+// TestMemoryOfLongFrames: a long frame is counted by go-libp2p's resource manager, as long as it is being served.
+func TestMemoryOfLongFrames(t *testing.T) {
+	limits := rcmgr.PartialLimitConfig{Stream: rcmgr.ResourceLimits{Memory: 1 << 20}}.Build(rcmgr.InfiniteLimits)
+	manager, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits))
+	require.NoError(t, err)
+	given, err := libp2p.New(libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableMetrics(), libp2p.ResourceManager(manager))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, given.Close()) })
+	n := start(t, p2p.Config{Host: given})
+	h := connect(t, bare(t), n)
+	s := open(t, h, n.ID())
+	for range 3 { // what was counted is given back
+		s.send(wire.Message{Type: wire.Ping, Key: make([]byte, 700<<10)}).want(wire.Ping)
+	}
+	r := open(t, h, n.ID())
+	_, _ = r.s.Write(wire.AppendFrame(nil, &wire.Message{Type: wire.Ping, Key: make([]byte, 2<<20)}))
+	r.refused()
+	s.send(wire.Message{Type: wire.Ping}).want(wire.Ping)
 }
 
 func TestPrivateAddresses(t *testing.T) {
