@@ -1,6 +1,7 @@
 package kad
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -58,6 +59,8 @@ func TestOutputMerge(t *testing.T) {
 	}
 	require.Equal(t, full.Merge(b), out.merge(full, b))
 	require.Equal(t, maxAddrCount, out.merge(full, b).Len())
+	many := append(bytes.Repeat(b[:3], maxAddrCount), b...)
+	require.Equal(t, a.Merge(many), out.merge(a, many), "what lies beyond the first 128 is not read")
 }
 
 // An Output that is used again does not hold on to the bytes of the step before.

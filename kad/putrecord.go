@@ -23,13 +23,11 @@ func (k *Kademlia) putRecord(now Time, in *Input, out *Output) {
 	if out.Err = k.store.Put(StoredRecord{Record: rec, Rank: in.Valid.rank}); out.Err != nil {
 		return
 	}
-	q := k.begin(now, ResPutRecord, rec.Key, out)
-	if q == nil {
-		return
+	if q := k.begin(now, ResPutRecord, rec.Key, out); q != nil {
+		q.setRecord(now, rec, in, k.cfg)
+		k.look(now, q, SendFindNode, KeyOf(q.key), k.cfg.K, out)
+		k.advance(now, q, out)
 	}
-	q.setRecord(now, rec, in, k.cfg)
-	k.look(now, q, SendFindNode, KeyOf(q.key), k.cfg.K, out)
-	k.advance(now, q, out)
 }
 
 // putRecordTo stores a record at given peers and not here, as it is: its publisher stays who it was. Of peers that are given

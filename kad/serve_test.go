@@ -1,6 +1,7 @@
 package kad
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,4 +83,72 @@ func TestPutToUsesGivenAddresses(t *testing.T) {
 	require.Len(t, out.Commands, 2)
 	require.Equal(t, Addrs("\x12\x01x"), out.Commands[0].Peer.Addrs)
 	require.Equal(t, Addrs("\x12\x01y"), out.Commands[1].Peer.Addrs)
+}
+
+// A provider record that has expired is not told, though it has not been swept yet; it ends at its moment, not before.
+func TestExpiredProviderIsNotTold(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	p := PeerInfo{ID: []byte("p"), Addrs: Addrs("\x12\x01x")}
+	k.Step(1, Input{Kind: AddProvider, Peer: p, Key: []byte("k"), Providers: []PeerInfo{p}}, &out)
+	end := 1 + Time(48*Hour)
+	for now, want := range map[Time]int{end - 1: 1, end: 0} {
+		k.Step(now, Input{Kind: GetProvidersReq, Peer: p, Key: []byte("k")}, &out)
+		require.Len(t, out.Commands[0].Providers, want)
+		require.Equal(t, want, out.Events[0].NumProviders)
+	}
+}
+
+// Of what a provider announces 2 KiB of addresses are kept, whole ones.
+func TestProviderAddressesAreBounded(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	p := PeerInfo{ID: []byte("p")}
+	for i := range 100 {
+		p.Addrs = p.Addrs.Add(fmt.Appendf(make([]byte, 40), "%d", i))
+	}
+	k.Step(1, Input{Kind: AddProvider, Peer: p, Key: []byte("k"), Providers: []PeerInfo{p}}, &out)
+	kept := k.Store().Providers([]byte("k"), nil)[0].Addrs
+	require.NoError(t, kept.Check())
+	require.LessOrEqual(t, len(kept), maxProviderAddrBytes)
+	require.Greater(t, len(kept), maxProviderAddrBytes-50)
+	require.Equal(t, p.Addrs[:len(kept)], kept)
+
+	// Entries that name nobody, and a sender who is nobody, are no announcement.
+	k.Step(1, Input{Kind: AddProvider, Key: []byte("k"), Providers: []PeerInfo{{}, p}}, &out)
+	require.Equal(t, Reset, out.Commands[0].Kind)
+}
+
+// A copy never gives an end to a record that has none, nor an earlier one to a record that has.
+func TestExpiryOfCopies(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, RecordTTL: -1})
+	var out Output
+	put := func(key string, expires Time) Time {
+		v, err := Validate(AcceptAll{}, Record{Key: []byte(key), Value: []byte("v"), Expires: expires}, 1)
+		require.NoError(t, err)
+		k.Step(1, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: v}, &out)
+		require.Equal(t, RespondPutRecord, out.Commands[0].Kind)
+		r, _ := k.Store().Get([]byte(key))
+		return r.Expires
+	}
+	require.Equal(t, []Time{0, 0}, []Time{put("a", 0), put("a", 50)})
+	require.Equal(t, []Time{50, 60, 60, 0}, []Time{put("b", 50), put("b", 60), put("b", 40), put("b", 0)})
+}
+
+// To the point that is farthest from this node everybody else is nearer; they are counted up to the limit.
+func TestCountBetween(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, K: 1})
+	var out Output
+	var farthest Key
+	for i := range farthest {
+		farthest[i] = ^k.key[i]
+	}
+	for b := range 200 { // each in a bucket of its own
+		key := k.key
+		key[b/8] ^= 0x80 >> (b % 8)
+		k.Step(1, Input{Kind: OpAddAddress, Peer: PeerInfo{Peer: k.dir.put(key)}, Addr: []byte("x")}, &out)
+	}
+	require.Equal(t, 200, k.table.countBetween(&farthest, 1000))
+	require.Equal(t, 63, k.table.countBetween(&farthest, 63))
+	require.Zero(t, k.table.countBetween(&k.key, 1000))
 }
