@@ -78,11 +78,12 @@ func TestPutToUsesGivenAddresses(t *testing.T) {
 	k := newNode(t, Config{Mode: ModeServer})
 	var out Output
 	k.Step(1, Input{Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Closer: []PeerInfo{
-		{ID: []byte("a"), Addrs: Addrs("\x12\x01x")}, {}, {ID: []byte("b"), Addrs: Addrs("\x12\x01y")},
+		{ID: []byte("a"), Addrs: Addrs("\x12\x01x")}, {Addrs: Addrs("\x12\x01z")}, {ID: []byte("b"), Addrs: Addrs("\x12\x01y")},
 	}}, &out)
 	require.Len(t, out.Commands, 2)
 	require.Equal(t, Addrs("\x12\x01x"), out.Commands[0].Peer.Addrs)
 	require.Equal(t, Addrs("\x12\x01y"), out.Commands[1].Peer.Addrs)
+	require.Len(t, k.queries[0].heard, 2, "of nobody nothing is heard")
 }
 
 // A provider record that has expired is not told, though it has not been swept yet; it ends at its moment, not before.
@@ -91,6 +92,11 @@ func TestExpiredProviderIsNotTold(t *testing.T) {
 	var out Output
 	p := PeerInfo{ID: []byte("p"), Addrs: Addrs("\x12\x01x")}
 	k.Step(1, Input{Kind: AddProvider, Peer: p, Key: []byte("k"), Providers: []PeerInfo{p}}, &out)
+	for kind, want := range map[InputKind]Connection{InConnected: Connected, InDisconnected: NotConnected} {
+		k.Step(1, Input{Kind: kind, Peer: p}, &out)
+		k.Step(1, Input{Kind: GetProvidersReq, Peer: p, Key: []byte("k")}, &out)
+		require.Equal(t, want, out.Commands[0].Providers[0].Connection)
+	}
 	end := 1 + Time(48*Hour)
 	for now, want := range map[Time]int{end - 1: 1, end: 0} {
 		k.Step(now, Input{Kind: GetProvidersReq, Peer: p, Key: []byte("k")}, &out)

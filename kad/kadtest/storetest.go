@@ -175,6 +175,12 @@ func storeExpiryBounded(t *testing.T, s kad.Store) {
 	require.Equal(t, 3, s.Expire(100, 3))
 	require.Equal(t, kad.Time(13), s.NextExpiry(), "the rest is due")
 	require.Equal(t, 1, s.Expire(100, 3))
+	for i := range 3 {
+		require.NoError(t, s.AddProvider(provider(fmt.Sprint(i), 1, kad.Time(10+i))))
+	}
+	require.Equal(t, 2, s.Expire(100, 2), "so many keys of providers")
+	require.Equal(t, kad.Time(12), s.NextExpiry())
+	require.Equal(t, 1, s.Expire(100, 2))
 }
 
 // Random use agrees with a list that is searched from end to end.
