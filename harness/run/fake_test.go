@@ -25,6 +25,7 @@ import (
 //
 //	echo             the request itself as the reply, so that a plan chooses what it gets
 //	type N           the same, of another type
+//	count            an empty reply that tells the how manieth such request this is, as clusterLevelRaw
 //	wait 50ms        before what follows
 //	bytes HEX        as they are
 //	eof, reset       ends the stream
@@ -242,6 +243,8 @@ func (n *fakeNode) answer(ctx context.Context, s *target.Stream, key string, bod
 			kind, _ := strconv.Atoi(arg)
 			m.Type = wire.Type(kind)
 			frame(wire.Append(nil, &m))
+		case "count":
+			frame(wire.Append(nil, &wire.Message{Type: wire.FindNode, ClusterLevelRaw: int32(count)}))
 		case "wait":
 			d, _ := time.ParseDuration(arg)
 			select {
