@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/kballard/go-shellquote"
+
 	"github.com/kadbench/kadbench/harness/report"
 )
 
@@ -34,6 +36,7 @@ type finding struct {
 	OK       bool   `json:"ok"`
 	Found    string `json:"found"`
 	Needed   string `json:"needed"` // what for, and how to get it; empty where ok
+	use      string // the command that makes use of it
 	required bool   // without it nothing runs
 }
 
@@ -71,8 +74,10 @@ func (d *doctorCmd) Run(a *app) error {
 			mark = "missing"
 		}
 		fmt.Fprintf(a.stdout, "%s  %-18s %s\n", mark, f.Name, report.Clean(f.Found))
-		if f.Needed != "" {
-			fmt.Fprintf(a.stdout, "         %-18s %s\n", "", f.Needed)
+		for _, more := range []string{f.Needed, f.use} {
+			if more != "" {
+				fmt.Fprintf(a.stdout, "         %-18s %s\n", "", more)
+			}
 		}
 	}
 	return err
@@ -163,7 +168,7 @@ func adapter(name, program, build string) finding {
 	f.Needed = "build it, in the repository: " + build
 	if f.OK {
 		f.Needed = ""
-		f.Found += "   (kadbench check " + strings.TrimSuffix(name, "-libp2p") + "=cmd:" + f.Found + ")"
+		f.use = self() + " check " + shellquote.Join(strings.TrimSuffix(name, "-libp2p")+"=cmd:"+f.Found)
 	}
 	return f
 }
