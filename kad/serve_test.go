@@ -158,3 +158,18 @@ func TestCountBetween(t *testing.T) {
 	require.Equal(t, 63, k.table.countBetween(&farthest, 63))
 	require.Zero(t, k.table.countBetween(&k.key, 1000))
 }
+
+// Where peers are named by handle alone, as in a simulation, an announcement still counts for its sender only.
+func TestAddProviderByHandle(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	fill(t, k, 2)
+	var out Output
+	one, two := k.dir.Find([]byte("peer 0")), k.dir.Find([]byte("peer 1"))
+	for sender, want := range map[Peer]CommandKind{one: RespondAddProvider, two: Reset} {
+		k.Step(1, Input{Kind: AddProvider, Peer: PeerInfo{Peer: sender}, Key: []byte("k"), Providers: []PeerInfo{{Peer: one}, {}}}, &out)
+		require.Equal(t, want, out.Commands[0].Kind)
+	}
+	list := k.Store().Providers([]byte("k"), nil)
+	require.Len(t, list, 1)
+	require.Equal(t, one, list[0].Provider)
+}
