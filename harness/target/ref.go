@@ -176,9 +176,12 @@ func refConfig(p StartParams) (cfg p2p.Config, err error) {
 			*field = v
 		}
 	}
-	for param, alone := range map[string]kad.Config{"k": {K: p.K}, "alpha": {Alpha: p.Alpha}, "beta": {Beta: p.Beta, K: p.K}} {
-		if err := alone.Check(); err != nil {
-			return cfg, BadParam(param, err.Error())
+	for _, alone := range []struct { // k before beta, which it bounds
+		param string
+		cfg   kad.Config
+	}{{"k", kad.Config{K: p.K}}, {"alpha", kad.Config{Alpha: p.Alpha}}, {"beta", kad.Config{Beta: p.Beta, K: p.K}}} {
+		if err := alone.cfg.Check(); err != nil {
+			return cfg, BadParam(alone.param, err.Error())
 		}
 	}
 	set(&cfg.Kad.K, p.K)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -24,6 +25,28 @@ func dial(ctx context.Context, s *target.Started, ask bool) (said target.Identit
 		}
 	}
 	return said, nil
+}
+
+// settleTime bounds told: go-libp2p renews what identify tells on a goroutine of its own once a protocol came or went,
+// which takes under a millisecond on an idle machine and was seen to take longer than a dial on a busy one.
+const settleTime = 5 * time.Second
+
+// told dials anew until identify tells the right protocols.
+func told(ctx context.Context, s *target.Started, ask bool, right func(protocols []string) bool) error {
+	enough := time.After(settleTime)
+	again := time.NewTicker(retryEvery)
+	defer again.Stop()
+	for {
+		said, err := dial(ctx, s, ask)
+		if err != nil || right(said.Protocols) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-enough:
+			return fmt.Errorf("identify tells %q", said.Protocols)
+		}
+	}
 }
 
 // dialOne connects to one address, by the transport that it names.

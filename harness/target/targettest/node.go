@@ -23,11 +23,10 @@ const sideBySide = 32
 var startChecks = []Check{
 	{"start", "The node can be dialled where it says, as the identity of the seed.", func(ctx context.Context, f target.Factory) error {
 		return started(ctx, f, server("start"), func(_ target.Target, _ *target.Hello, s *target.Started) error {
-			said, err := dial(ctx, s, true)
-			if err == nil && !slices.Contains(said.Protocols, protocol) {
-				err = fmt.Errorf("identify tells %q: expected %s of a server", said.Protocols, protocol)
+			if err := told(ctx, s, true, func(all []string) bool { return slices.Contains(all, protocol) }); err != nil {
+				return fmt.Errorf("%w: expected %s of a server", err, protocol)
 			}
-			return err
+			return nil
 		})
 	}},
 	{"start as client", "A client does not offer the protocol.", func(ctx context.Context, f target.Factory) error {
@@ -52,11 +51,11 @@ var startChecks = []Check{
 			if err != nil {
 				return err
 			}
-			said, err := dial(ctx, s, false)
-			if err == nil && (slices.Contains(said.Protocols, protocol) || !slices.Contains(said.Protocols, p.Protocol)) {
-				err = fmt.Errorf("identify tells %q: expected %s alone of kad", said.Protocols, p.Protocol)
+			right := func(all []string) bool { return !slices.Contains(all, protocol) && slices.Contains(all, p.Protocol) }
+			if err := told(ctx, s, false, right); err != nil {
+				return fmt.Errorf("%w: expected %s alone of kad", err, p.Protocol)
 			}
-			return err
+			return nil
 		})
 	}},
 	{"start twice", "It is refused, and the node goes on.", func(ctx context.Context, f target.Factory) error {
@@ -312,12 +311,9 @@ var nodeChecks = []Check{
 				if err := t.Call(ctx, "set_mode", target.ModeParams{Mode: mode}, nil); err != nil {
 					return fmt.Errorf("set_mode %s: %w", mode, err)
 				}
-				said, err := dial(ctx, s, false)
-				if err != nil {
-					return err
-				}
-				if slices.Contains(said.Protocols, protocol) != (mode == "server") {
-					return fmt.Errorf("after set_mode %s identify tells %q", mode, said.Protocols)
+				right := func(all []string) bool { return slices.Contains(all, protocol) == (mode == "server") }
+				if err := told(ctx, s, false, right); err != nil {
+					return fmt.Errorf("after set_mode %s %w", mode, err)
 				}
 			}
 			return refused(t.Call(ctx, "set_mode", target.ModeParams{Mode: "sideways"}, nil), target.CodeBadParam, "mode")
