@@ -207,3 +207,36 @@ func TestCorrectionIsHidden(t *testing.T) {
 	}
 	require.Empty(t, k.queries)
 }
+
+// A get that runs out of time says so, with the best record that it has; one that finds none in time says that.
+func TestGetOutOfTime(t *testing.T) {
+	for _, found := range []bool{true, false} {
+		k, out, asked := asking(t, Config{}, Input{Kind: OpGetRecord, Key: []byte("k")})
+		if found {
+			k.Step(3, Input{Kind: GetRecordRes, Peer: asked[0].Peer, Query: 1, Valid: valid(t, "k", "v")}, out)
+		}
+		k.Step(2+Time(Minute), Input{Kind: Tick}, out)
+		end := progress(out)
+		require.Len(t, end, 1)
+		require.True(t, end[0].Step.Last)
+		require.Equal(t, QueryTimeout, end[0].Err)
+		require.Equal(t, found, end[0].Found)
+	}
+}
+
+// A correction that finds no place among the queries is left out, and that is not the application's error.
+func TestCorrectionWithoutRoom(t *testing.T) {
+	k, out, asked := asking(t, Config{Limits: Limits{Queries: 1}}, Input{Kind: OpGetRecord, Key: []byte("k")})
+	for i, p := range asked {
+		in := Input{Kind: GetRecordRes, Peer: p.Peer, Query: 1}
+		if i == 0 {
+			in.Valid = valid(t, "k", "v")
+		}
+		k.Step(3, in, out)
+	}
+	require.True(t, progress(out)[0].Step.Last)
+	require.Len(t, progress(out)[0].Candidates, 2)
+	require.Empty(t, out.Commands)
+	require.NoError(t, out.Err)
+	require.Empty(t, k.queries)
+}
