@@ -2,11 +2,13 @@ package run
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/kadbench/kadbench/fixtures/keys"
+	"github.com/kadbench/kadbench/harness/plan"
 )
 
 func names(prefix string, n int) []string {
@@ -68,6 +70,21 @@ func TestCastNear(t *testing.T) {
 	}
 }
 
+// Whoever has no wish keeps away from a place near which others are wanted: of 3,000, some three would come near by chance.
+func TestCastKeepsStrangersAway(t *testing.T) {
+	target, k := sha256.Sum256([]byte("target")), sha256.Sum256([]byte("K"))
+	for seed := range uint64(60) {
+		c := NewCast(seed, "x/y", target)
+		_, err := c.Choose([]string{"A"}, Wish{Near: &k, CPL: -1})
+		require.NoError(t, err)
+		others, err := c.Choose(names("X", 50), Wish{CPL: -1})
+		require.NoError(t, err)
+		for _, id := range others {
+			require.Less(t, CommonBits(id.Place, k), farBits)
+		}
+	}
+}
+
 func TestCastCommonBits(t *testing.T) {
 	target, k := sha256.Sum256([]byte("target")), sha256.Sum256([]byte("K"))
 	for cpl := range 12 {
@@ -90,4 +107,27 @@ func TestCastRSA(t *testing.T) {
 	require.Len(t, string(ids[0].ID), 34)
 	_, err = c.Choose([]string{"E"}, Wish{RSA: true, CPL: -1})
 	require.ErrorIs(t, err, ErrCast)
+}
+
+// Each case begins with the keys behind those of the cases before it.
+func TestEachCaseHasItsOwnRSAKeys(t *testing.T) {
+	c := &Config{}
+	for _, peers := range []string{"peer R key=rsa", "peer A", "peer R1..R3 key=rsa", "peer R key=rsa"} {
+		src := fmt.Sprintf("# P.\nid a/b-%d\nlevel must\npeer T target\n%s\n", len(c.Plans), peers)
+		p, err := plan.Parse("x.plan", []byte(src))
+		require.NoError(t, err)
+		c.Plans = append(c.Plans, p)
+	}
+	var first []int
+	seen := map[string]bool{}
+	for _, p := range c.Plans {
+		cast := NewCast(7, p.Header.ID, sha256.Sum256([]byte("target")))
+		cast.rsa = c.rsa(p)
+		first = append(first, cast.rsa)
+		ids, err := cast.Choose([]string{"R"}, Wish{RSA: true, CPL: -1})
+		require.NoError(t, err)
+		seen[string(ids[0].ID)] = true
+	}
+	require.Equal(t, []int{0, 1, 1, 4}, first)
+	require.Len(t, seen, 3, "the second has no RSA peer, and would get the third one's")
 }
