@@ -21,7 +21,7 @@ func TestOutputSharedByNodes(t *testing.T) {
 	large.Step(now, Input{Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Closer: []PeerInfo{{ID: []byte("peer 90")}}}, &out)
 	large.Step(now, Input{Kind: OpFinish, Query: 2}, &out)
 	require.Len(t, out.spare, 1)
-	require.Nil(t, out.spare[0].lookup.dir, "nor is the other's Directory kept alive")
+	require.True(t, out.spare[0].lookup.dir == nil, "nor is the other's Directory kept alive")
 
 	now = small.nextSweep - 1
 	small.Step(now, Input{Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Closer: []PeerInfo{{ID: []byte("a")}}}, &out)
