@@ -49,6 +49,7 @@ type fake struct {
 	added    bool // its table holds whom add_address names
 
 	mu      sync.Mutex
+	started []target.StartParams
 	made    int
 	starts  int
 	dialled map[peer.ID]bool // who ever connected to a node that has stopped
@@ -112,6 +113,7 @@ func (n *fakeNode) Start(_ context.Context, p target.StartParams) (*target.Start
 	}
 	n.mu.Lock()
 	n.starts++
+	n.started = append(n.started, p)
 	n.mu.Unlock()
 	n.puppet, err = target.NewPuppet(target.PuppetConfig{Key: key, Protocols: []string{p.Protocol}})
 	if err != nil {

@@ -156,6 +156,32 @@ func TestRepetitionsBeginAnew(t *testing.T) {
 	}
 }
 
+// The words of the target's line reach its start, in the units of the control protocol.
+func TestParametersReachStart(t *testing.T) {
+	f := &fake{}
+	p := script(t, "a/words", "open s A -> T", `send s FIND_NODE key="echo"`, "want s FIND_NODE")
+	line := "peer T target mode=client k=5 beta=2 namespaces=v filter=public background=true transports=tcp expiry.provider=48h expiry.record=90s\n"
+	p, err := plan.Parse(p.File, []byte(strings.Replace(string(p.Source), "peer T target\n", line, 1)))
+	require.NoError(t, err)
+	_, err = run.Check(context.Background(), config(f, p))
+	require.NoError(t, err)
+	require.Len(t, f.started, 1)
+	got := f.started[0]
+	require.NotEmpty(t, got.Seed)
+	got.Seed = ""
+	require.Equal(t, target.StartParams{
+		Mode: "client", Protocol: run.DefaultProtocol, K: 5, Beta: 2, Namespaces: []string{"v"}, Filter: "public", Background: true,
+		Transports: []string{"tcp"}, Expiry: map[string]int64{"provider": 172_800_000, "record": 90_000},
+	}, got)
+}
+
+func TestATargetThatDoesNotStartIsTriedThreeTimes(t *testing.T) {
+	f := &fake{broken: "start"}
+	_, err := run.Check(context.Background(), config(f, asks(t, "a/one", "echo"), asks(t, "a/two", "echo")))
+	require.ErrorIs(t, err, run.ErrTarget)
+	require.Equal(t, 3, f.made)
+}
+
 func TestKnownFailures(t *testing.T) {
 	k, err := check.ReadKnown("known.toml", []byte(`
 name = "fake-kad"
