@@ -182,6 +182,33 @@ func TestATargetThatDoesNotStartIsTriedThreeTimes(t *testing.T) {
 	require.Equal(t, 3, f.made)
 }
 
+// Nothing goes beside a case that wants to be alone.
+func TestAlone(t *testing.T) {
+	var plans []*plan.Plan
+	for i := range 6 {
+		p := asks(t, fmt.Sprintf("a/case-%d", i), "wait 50ms; echo")
+		p.Header.Alone = i%2 == 0
+		plans = append(plans, p)
+	}
+	c := config(&fake{}, plans...)
+	running := map[string]bool{}
+	c.Progress = func(e run.Event) { // one event at a time
+		switch e.Kind {
+		case run.Started:
+			running[e.Case] = true
+		case run.Finished:
+			delete(running, e.Case)
+		}
+		for _, p := range plans {
+			if p.Header.Alone && running[p.Header.ID] {
+				require.Len(t, running, 1)
+			}
+		}
+	}
+	_, err := run.Check(context.Background(), c)
+	require.NoError(t, err)
+}
+
 func TestKnownFailures(t *testing.T) {
 	k, err := check.ReadKnown("known.toml", []byte(`
 name = "fake-kad"
