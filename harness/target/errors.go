@@ -20,7 +20,7 @@ var (
 	// ErrUnreachable: nothing could be started or dialled: the program is missing, or nobody listens.
 	ErrUnreachable = errors.New("target cannot be reached")
 	// ErrForm: what was given is no target.
-	ErrForm = errors.New("no target")
+	ErrForm = errors.New("not a target")
 )
 
 // Codes of errors. The first four are JSON-RPC's; CodeOperation is that of an operation which failed.
