@@ -127,14 +127,18 @@ func foreign(src []byte) int {
 	return -1
 }
 
-// prose is the text of the comments before the first word.
+// prose is the text of the comments before the first word. Any number of lines without text part two paragraphs.
 func prose(rows []*row) string {
 	var out []string
 	for _, r := range rows {
 		if r.kind == rowLine {
 			break
 		}
-		out = append(out, strings.TrimSpace(strings.TrimPrefix(r.text, "#")))
+		text := strings.TrimSpace(strings.TrimPrefix(r.text, "#"))
+		if text == "" && len(out) > 0 && out[len(out)-1] == "" {
+			continue
+		}
+		out = append(out, text)
 	}
 	return strings.TrimSpace(strings.Join(out, "\n"))
 }
