@@ -65,8 +65,7 @@ func (p *progress) event(e run.Event) {
 			return
 		}
 		t.bar = p.bars.AddBar(int64(t.total),
-			mpb.PrependDecorators(decor.Name(report.Clean(e.Target), decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d", decor.WCSyncSpace)),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return "" })))
+			mpb.PrependDecorators(decor.Name(report.Clean(e.Target), decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d", decor.WCSyncSpace)))
 	case run.Finished:
 		t.done++
 		p.tell(e)

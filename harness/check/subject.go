@@ -145,15 +145,17 @@ func (i Identity) Field(name string) (Field, bool) {
 // Head implements Subject.
 func (i Identity) Head() string { return "identify" }
 
-// typeNames are those of the specification, in the order of their numbers.
-var typeNames = []string{"PUT_VALUE", "GET_VALUE", "ADD_PROVIDER", "GET_PROVIDERS", "FIND_NODE", "PING"}
-
 // TypeName is the name of a message type, or its number.
 func TypeName(t wire.Type) string {
-	if t >= 0 && int(t) < len(typeNames) {
-		return typeNames[t]
+	if name := t.String(); isType(name) {
+		return name
 	}
 	return strconv.Itoa(int(t))
+}
+
+func isType(name string) bool {
+	_, ok := wire.ParseType(name)
+	return ok
 }
 
 // TypeOf reads a type as a plan writes it; `-`, no type at all, reads as PUT_VALUE does, whose number is the default.
@@ -161,10 +163,8 @@ func TypeOf(name string) (wire.Type, bool) {
 	if name == "-" {
 		return wire.PutValue, true
 	}
-	for i, n := range typeNames {
-		if n == name {
-			return wire.Type(i), true
-		}
+	if t, ok := wire.ParseType(name); ok {
+		return t, true
 	}
 	n, err := strconv.ParseInt(name, 10, 32)
 	return wire.Type(n), err == nil

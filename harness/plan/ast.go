@@ -82,7 +82,6 @@ type Line struct {
 	Pos   Pos
 	Verb  string
 	Names []string // operands: streams, peers; ranges expanded (the line stands for each, side by side)
-	Any   bool     // `any S1..S40`: all together
 	Stmt  Stmt     // what the verb says, parsed
 	After time.Duration
 	Block []*Line // deeper lines; of an each: with $i as it stands, see Iterate

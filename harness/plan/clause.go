@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // clauses.txt pins the revision of each specification, so that a line number means the same next year.
@@ -26,7 +27,8 @@ type clause struct {
 	text     string
 }
 
-var specifications = readClauses(clausesFile)
+// specifications reads the file when it is first asked: most runs never fail.
+var specifications = sync.OnceValue(func() []specification { return readClauses(clausesFile) })
 
 // readClauses reads the file which is compiled in: a mistake in it is ours.
 func readClauses(text string) (docs []specification) {
@@ -74,16 +76,14 @@ func find(citation string) (d *specification, from, to int, err error) {
 		return nil, 0, 0, fmt.Errorf("a document and its lines were expected, not %q", citation)
 	}
 	name, first := words[0], strings.TrimSuffix(words[1], ",")
-	for i := range specifications {
-		if specifications[i].name == name {
-			d = &specifications[i]
+	var names []string
+	for i, s := range specifications() {
+		names = append(names, s.name)
+		if s.name == name {
+			d = &specifications()[i]
 		}
 	}
 	if d == nil {
-		var names []string
-		for i := range specifications {
-			names = append(names, specifications[i].name)
-		}
 		return nil, 0, 0, fmt.Errorf("%w %q; those known are %s", errUnknownDocument, name, strings.Join(names, ", "))
 	}
 	from, to, ok := lineRange(first)

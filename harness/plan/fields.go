@@ -4,10 +4,19 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/kadbench/kadbench/kad/wire"
 )
 
 // MessageTypes are the types of the specification by number (libp2p-kad L427-L434).
-var MessageTypes = []string{"PUT_VALUE", "GET_VALUE", "ADD_PROVIDER", "GET_PROVIDERS", "FIND_NODE", "PING"}
+var MessageTypes = messageTypes()
+
+func messageTypes() (names []string) {
+	for t := wire.PutValue; t <= wire.Ping; t++ {
+		names = append(names, t.String())
+	}
+	return names
+}
 
 // connections are the values of Peer.connection by number (libp2p-kad L436-L449).
 var connections = []string{"NOT_CONNECTED", "CONNECTED", "CAN_CONNECT", "CANNOT_CONNECT"}
@@ -182,20 +191,16 @@ func checkType(t string) error {
 	if t == "-" || isNumber(t) || strings.HasPrefix(t, "$") {
 		return nil
 	}
-	for _, n := range MessageTypes {
-		if n == t {
-			return nil
-		}
+	if _, ok := wire.ParseType(t); ok {
+		return nil
 	}
 	return fmt.Errorf("%s; or a number, or - for none", unknown("message type", t, MessageTypes))
 }
 
 // typeNumber is the number of a TYPE that checkType accepted; - has none.
 func typeNumber(t string) (int64, bool) {
-	for i, n := range MessageTypes {
-		if n == t {
-			return int64(i), true
-		}
+	if named, ok := wire.ParseType(t); ok {
+		return int64(named), true
 	}
 	n, err := strconv.ParseInt(t, 10, 64)
 	return n, err == nil
