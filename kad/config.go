@@ -12,6 +12,9 @@ type Config struct {
 	Alpha int // requests in flight of one lookup; Current 3 (libp2p-kad), Amino 10
 	Beta  int // 0: a lookup ends when the K nearest have answered; n: when the n nearest have, then the K nearest are asked
 
+	// DisjointPaths makes a lookup follow Alpha paths that share no peer (S/Kademlia), so that one liar cannot end it.
+	DisjointPaths bool
+
 	QueryTimeout Duration // of a whole phase; 60 s
 	PeerTimeout  Duration // of one request within a query; 10 s
 
@@ -22,13 +25,23 @@ type Config struct {
 	PublicationInterval Duration // 22 h; Classic 24 h
 	ProvideInterval     Duration // 12 h; Amino 22 h
 	BootstrapInterval   Duration // 5 min; Amino 10 min
+	BootstrapThrottle   Duration // automatic bootstrap: how long the table must have rested since its last newcomer; 500 ms
+	ProbeInterval       Duration // a peer of the table that was not heard of for so long is asked whether it lives; 10 min
 	PendingTimeout      Duration // of a pending entry of a full bucket; 60 s
 
 	ManualInserts   bool // RoutablePeer is told instead of inserting
+	FilterRecords   bool // PUT_VALUE and ADD_PROVIDER are held until the application accepts or refuses them
 	QuorumEndsGet   bool // Classic: a get ends at its quorum
+	AutoCache       bool // Classic: a get that found a record sends it to its cache candidates
+	CacheCandidates int  // how many of the nearest that lack the record a get names at its end; 1, negative none
+	EvictAfter      int  // failures in a row after which a peer leaves the table; 2, negative never
 	EchoAddProvider bool // answer ADD_PROVIDER with an echo (ruling 1 says none)
 	NoCorrection    bool // a get does not send the best record to those of the nearest that lack it (libp2p-kad L191)
 	FlatExpiry      bool // Amino: a received record's TTL does not halve for each node beyond the K nearest
+
+	// Group gives the network group of an address (p2p: its /16 or its autonomous system), 0 for one that counts for
+	// nobody; nil: no limit of diversity. It is called inside Step: a pure function of the bytes, as a Validator's rank is.
+	Group func(addr []byte) uint64
 
 	Limits Limits
 }
@@ -42,6 +55,11 @@ type Limits struct {
 	ProvidersPerKey  int // 20: as many as an answer can carry; newcomers are ignored when it is full (Sybils cannot evict)
 	ProviderKeyBytes int // 80: ipfs-kad L493
 	Queries          int // 1024 at once: each takes about 30 KiB at its largest
+	JobQueries       int // 100 of them at once for the jobs, as libp2p-kad: so many announcements under way
+	JobStarts        int // 10 new ones of the jobs in one Step, as libp2p-kad: a Step stays short
+	Held             int // 256 requests that wait for the application's word, each with one record
+	GroupPeers       int // 3 peers of one Group in the table (ipfs-kad L289)
+	GroupBucketPeers int // 2 of them in one bucket
 }
 
 // Spans of time.
@@ -70,6 +88,7 @@ func Classic() Config {
 		ProviderTTL:         24 * Hour,
 		PublicationInterval: 24 * Hour,
 		QuorumEndsGet:       true,
+		AutoCache:           true,
 	}.withDefaults()
 }
 
@@ -108,7 +127,11 @@ func (c Config) withDefaults() Config {
 	span(&c.PublicationInterval, 22*Hour)
 	span(&c.ProvideInterval, 12*Hour)
 	span(&c.BootstrapInterval, 5*Minute)
+	span(&c.BootstrapThrottle, Second/2)
+	span(&c.ProbeInterval, 10*Minute)
 	span(&c.PendingTimeout, Minute)
+	def(&c.CacheCandidates, 1)
+	def(&c.EvictAfter, 2)
 	def(&c.Limits.Records, 1024)
 	def(&c.Limits.RecordBytes, 66_560)
 	def(&c.Limits.RecordKeyBytes, 1024)
@@ -116,6 +139,11 @@ func (c Config) withDefaults() Config {
 	def(&c.Limits.ProvidersPerKey, 20)
 	def(&c.Limits.ProviderKeyBytes, 80)
 	def(&c.Limits.Queries, 1024)
+	def(&c.Limits.JobQueries, 100)
+	def(&c.Limits.JobStarts, 10)
+	def(&c.Limits.Held, 256)
+	def(&c.Limits.GroupPeers, 3)
+	def(&c.Limits.GroupBucketPeers, 2)
 	return c
 }
 
@@ -137,7 +165,14 @@ func (c Config) Check() error {
 		{"Limits.ProviderKeys", c.Limits.ProviderKeys, 1, 1 << 30},
 		{"Limits.ProvidersPerKey", c.Limits.ProvidersPerKey, 1, 1 << 16},
 		{"Limits.ProviderKeyBytes", c.Limits.ProviderKeyBytes, 1, 1 << 20},
+		{"CacheCandidates", c.CacheCandidates, -1, c.K},
+		{"EvictAfter", c.EvictAfter, -1, 7},
 		{"Limits.Queries", c.Limits.Queries, 1, 1 << 20},
+		{"Limits.JobQueries", c.Limits.JobQueries, 1, 1 << 20},
+		{"Limits.JobStarts", c.Limits.JobStarts, 1, 1 << 20},
+		{"Limits.Held", c.Limits.Held, 1, 1 << 16},
+		{"Limits.GroupPeers", c.Limits.GroupPeers, 1, 1 << 16},
+		{"Limits.GroupBucketPeers", c.Limits.GroupBucketPeers, 1, 1 << 16},
 	} {
 		if f.have < f.low || f.have > f.high {
 			return fmt.Errorf("%w: %s is %d, want %d to %d", ErrConfig, f.name, f.have, f.low, f.high)
@@ -158,6 +193,8 @@ func (c Config) Check() error {
 		{"PublicationInterval", c.PublicationInterval, true},
 		{"ProvideInterval", c.ProvideInterval, true},
 		{"BootstrapInterval", c.BootstrapInterval, true},
+		{"BootstrapThrottle", c.BootstrapThrottle, true},
+		{"ProbeInterval", c.ProbeInterval, true},
 	} {
 		if f.have < 0 && !f.off || f.have > maxSpan {
 			return fmt.Errorf("%w: %s is %d ns, want more than 0, at most 100 years", ErrConfig, f.name, f.have)

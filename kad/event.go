@@ -10,7 +10,7 @@ const (
 	UnroutablePeer      // Peer: it connected, but no address of it is known
 	RoutablePeer        // Peer: known address, not in the table (bucket full, or inserts are manual)
 	PendingRoutablePeer // Peer: waits for a place
-	InboundRequest      // Peer, Request kind in Inbound, Key, counts, Record
+	InboundRequest      // Peer, Request kind in Inbound, Key, counts, Record; Held: it waits for OpAccept or OpRefuse
 	QueryProgressed     // Query, Result, Stats, Step
 	ModeChanged         // Mode
 )
@@ -66,6 +66,8 @@ type Event struct {
 	Mode   Mode
 
 	Inbound      InputKind // InboundRequest: FindNodeReq, GetProvidersReq, ...
+	Request      RequestID
+	Held         bool
 	NumCloser    int
 	NumProviders int
 

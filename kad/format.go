@@ -40,7 +40,7 @@ var inputNames = [...]string{
 	OpGetClosestPeers: "op_get_closest_peers", OpGetRecord: "op_get_record", OpPutRecord: "op_put_record",
 	OpPutRecordTo: "op_put_record_to", OpRemoveRecord: "op_remove_record", OpBootstrap: "op_bootstrap",
 	OpStartProviding: "op_start_providing", OpStopProviding: "op_stop_providing", OpGetProviders: "op_get_providers",
-	OpSetMode: "op_set_mode", OpFinish: "op_finish",
+	OpSetMode: "op_set_mode", OpFinish: "op_finish", OpAccept: "op_accept", OpRefuse: "op_refuse",
 }
 
 var commandNames = [...]string{
@@ -159,6 +159,9 @@ func (n Names) Event(e *Event) string {
 		l.word(e.Inbound.String())
 	}
 	l.peer("", e.Peer)
+	if e.Held { // else the number of the request is of no use to anybody
+		l.number("held", uint64(e.Request))
+	}
 	l.number("query", uint64(e.Query))
 	if e.Kind == RoutingUpdated {
 		l.flag("new", e.New)

@@ -19,7 +19,7 @@ func TestKindNames(t *testing.T) {
 		}
 		require.Equal(t, fmt.Sprint(n), name(n))
 	}
-	distinct(int(OpFinish)+1, func(i int) string { return InputKind(i).String() })
+	distinct(int(OpRefuse)+1, func(i int) string { return InputKind(i).String() })
 	distinct(int(SetProtocols)+1, func(i int) string { return CommandKind(i).String() })
 	distinct(int(ModeChanged)+1, func(i int) string { return EventKind(i).String() })
 	distinct(int(ResRepublishRecord)+1, func(i int) string { return ResultKind(i).String() })

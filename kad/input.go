@@ -57,6 +57,8 @@ const (
 	OpGetProviders    // Key
 	OpSetMode         // Mode
 	OpFinish          // Query: end it early, with what it has
+	OpAccept          // Request, one that is held: store what it brought and answer
+	OpRefuse          // Request, one that is held: store nothing and end it without a reply
 )
 
 // Input is one thing that happened, as a value: it can be printed, recorded and replayed. Which fields a kind reads stands

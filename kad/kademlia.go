@@ -27,7 +27,12 @@ type Kademlia struct {
 	queries   []*query // by id; those that run, and no others
 	lastQuery QueryID  // ids are never used again, so a late answer cannot reach a younger query
 	nextSweep Time     // of a private Directory; 0 before the first Step and for a frozen one
-	stepping  bool
+
+	held     heldRequests // wait for the application's word
+	jobs     jobs         // what is given out again
+	schedule schedule     // of bootstraps
+	probes   probes       // of peers that were not heard of for long
+	stepping bool
 }
 
 // New makes a participant with the given binary peer id and a MemoryStore. It does nothing until stepped. A frozen
@@ -64,6 +69,8 @@ func (k *Kademlia) Wake() Time {
 	for _, q := range k.queries {
 		at = earlier(at, q.wake())
 	}
+	at = earlier(at, earlier(k.held.wake(), k.probes.wake()))
+	at = earlier(at, earlier(k.schedule.wake(), k.jobs.wake()))
 	return earlier(at, k.nextSweep)
 }
 

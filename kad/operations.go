@@ -25,6 +25,8 @@ func (k *Kademlia) operate(now Time, in *Input, out *Output) {
 		k.setMode(in.Mode, out)
 	case OpFinish:
 		k.finish(now, in.Query, out)
+	case OpAccept, OpRefuse:
+		k.answerHeld(now, in, out)
 	}
 }
 

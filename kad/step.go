@@ -65,7 +65,7 @@ func (k *Kademlia) step(now Time, in *Input, out *Output) {
 		k.tick(now, out)
 
 	case OpGetClosestPeers, OpGetRecord, OpPutRecord, OpPutRecordTo, OpRemoveRecord, OpBootstrap,
-		OpStartProviding, OpStopProviding, OpGetProviders, OpSetMode, OpFinish:
+		OpStartProviding, OpStopProviding, OpGetProviders, OpSetMode, OpFinish, OpAccept, OpRefuse:
 		k.operate(now, in, out)
 
 	default:
@@ -150,6 +150,10 @@ func (k *Kademlia) tick(now Time, out *Output) {
 			k.advance(now, q, out)
 		}
 	}
+	k.expireHeld(now, out)
+	k.probe(now, out)
+	k.refresh(now, out)
+	k.work(now, out)
 	if k.nextSweep != 0 && k.nextSweep <= now {
 		k.nextSweep = now + Time(sweepInterval)
 		k.dir.sweep(k.visit)
@@ -167,6 +171,7 @@ func (k *Kademlia) visit(mark func(Peer)) {
 	for _, q := range k.queries {
 		q.visit(mark)
 	}
+	k.held.visit(mark)
 	for r := range k.store.AllProviders() {
 		mark(r.Provider)
 	}

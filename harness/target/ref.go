@@ -238,7 +238,8 @@ func refMode(mode string) (kad.Mode, error) {
 // refPeriods: without background no job runs by itself, but one whose period start names was asked for.
 func refPeriods(cfg *kad.Config, p StartParams) error {
 	if !p.Background {
-		for _, job := range []*kad.Duration{&cfg.BootstrapInterval, &cfg.ReplicationInterval, &cfg.PublicationInterval, &cfg.ProvideInterval} {
+		for _, job := range []*kad.Duration{&cfg.BootstrapInterval, &cfg.BootstrapThrottle, &cfg.ProbeInterval,
+			&cfg.ReplicationInterval, &cfg.PublicationInterval, &cfg.ProvideInterval} {
 			*job = -1
 		}
 	}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kadbench/kadbench/kad"
 )
 
 var verbNodes = verb{
-	usage: "nodes NAME… NAME=BITS… [preset=classic|amino] [mode=client|auto] [k=N] [alpha=N] [beta=N] [manual] [echo] [nocorrection] [flat] [records=N] [providers=N] [queries=N]",
+	usage: "nodes NAME… NAME=BITS… [preset=classic|amino] [mode=client|auto] [LIMIT=N] [SPAN=DURATION] [FLAG]",
 	do: func(e *Env, a args) error {
 		cfg, err := config(&a)
 		if err != nil {
@@ -48,7 +49,9 @@ func config(a *args) (kad.Config, error) {
 	cfg.Mode = mode
 	for name, field := range map[string]*int{
 		"k": &cfg.K, "alpha": &cfg.Alpha, "beta": &cfg.Beta, "records": &cfg.Limits.Records,
-		"providers": &cfg.Limits.ProvidersPerKey, "queries": &cfg.Limits.Queries,
+		"providers": &cfg.Limits.ProvidersPerKey, "queries": &cfg.Limits.Queries, "held": &cfg.Limits.Held,
+		"job_queries": &cfg.Limits.JobQueries, "job_starts": &cfg.Limits.JobStarts, "group_peers": &cfg.Limits.GroupPeers,
+		"group_bucket_peers": &cfg.Limits.GroupBucketPeers, "cache": &cfg.CacheCandidates, "evict": &cfg.EvictAfter,
 	} {
 		if v := a.get(name, ""); v != "" {
 			n, err := strconv.Atoi(v)
@@ -58,7 +61,34 @@ func config(a *args) (kad.Config, error) {
 			*field = n
 		}
 	}
+	// What a node does by itself would stand in the way of most scripts: those that want it say so.
+	for name, span := range map[string]struct {
+		field *kad.Duration
+		job   bool
+	}{
+		"query_timeout": {&cfg.QueryTimeout, false}, "peer_timeout": {&cfg.PeerTimeout, false},
+		"record_ttl": {&cfg.RecordTTL, false}, "provider_ttl": {&cfg.ProviderTTL, false}, "addr_ttl": {&cfg.ProviderAddrTTL, false},
+		"replicate": {&cfg.ReplicationInterval, true}, "publish": {&cfg.PublicationInterval, true},
+		"provide": {&cfg.ProvideInterval, true}, "bootstrap": {&cfg.BootstrapInterval, true},
+		"throttle": {&cfg.BootstrapThrottle, true}, "probe": {&cfg.ProbeInterval, true},
+	} {
+		switch v := a.get(name, ""); {
+		case v != "":
+			d, err := time.ParseDuration(v)
+			if err != nil {
+				return cfg, err
+			}
+			*span.field = kad.Duration(d)
+		case span.job:
+			*span.field = -1
+		}
+	}
+	if a.get("evict", "") == "" {
+		cfg.EvictAfter = -1
+	}
 	cfg.ManualInserts = a.flag("manual")
+	cfg.FilterRecords = a.flag("filter")
+	cfg.DisjointPaths = a.flag("disjoint")
 	cfg.EchoAddProvider = a.flag("echo")
 	cfg.NoCorrection = a.flag("nocorrection")
 	cfg.FlatExpiry = cfg.FlatExpiry || a.flag("flat")

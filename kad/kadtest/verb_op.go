@@ -15,10 +15,11 @@ var operations = map[string]kad.InputKind{
 	"put_record_to": kad.OpPutRecordTo, "remove_record": kad.OpRemoveRecord, "bootstrap": kad.OpBootstrap,
 	"start_providing": kad.OpStartProviding, "stop_providing": kad.OpStopProviding,
 	"get_providers": kad.OpGetProviders, "set_mode": kad.OpSetMode, "finish": kad.OpFinish,
+	"accept": kad.OpAccept, "refuse": kad.OpRefuse,
 }
 
 var verbOp = verb{
-	usage: "op A OPERATION [key=KEY] [value=TEXT] [quorum=one|majority|all|N] [n=N] [peer=B] [addr=TEXT] [to=B,C] [mode=client|server|auto] [query=N] [ttl=DURATION]",
+	usage: "op A OPERATION [key=KEY] [value=TEXT] [quorum=one|majority|all|N] [n=N] [peer=B] [addr=TEXT] [to=B,C] [mode=client|server|auto] [query=N] [ttl=DURATION] [request=N]",
 	do: func(e *Env, a args) error {
 		if len(a.words) < 2 {
 			return fmt.Errorf("a node and an operation wanted")
@@ -72,6 +73,8 @@ func (e *Env) operation(kind kad.InputKind, a args) (in kad.Input, err error) {
 	in.N, _ = strconv.Atoi(a.get("n", "0"))
 	id, _ := strconv.ParseUint(a.get("query", "0"), 10, 64)
 	in.Query = kad.QueryID(id)
+	req, _ := strconv.ParseUint(a.get("request", "0"), 10, 64)
+	in.Request = kad.RequestID(req)
 	in.Mode = map[string]kad.Mode{"client": kad.ModeClient, "server": kad.ModeServer}[a.get("mode", "auto")]
 	if v := a.get("value", ""); v != "" && err == nil {
 		rec := kad.Record{Key: in.Key, Value: []byte(v)}
