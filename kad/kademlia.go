@@ -113,3 +113,17 @@ func (k *Kademlia) info(n Near) PeerInfo {
 	}
 	return info
 }
+
+// PeerAddresses are those by which a peer may be dialled: the confirmed ones first, then what running queries have heard.
+// Empty: nothing is known of it.
+func (k *Kademlia) PeerAddresses(id []byte) Addrs {
+	p := k.dir.Find(id)
+	if p == 0 {
+		return nil
+	}
+	addrs := k.dir.Addrs(p)
+	for _, q := range k.queries {
+		addrs = addrs.Merge(q.heard.of(p))
+	}
+	return addrs
+}

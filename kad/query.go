@@ -124,6 +124,17 @@ func (k *Kademlia) Queries(yield func(QueryInfo) bool) {
 	}
 }
 
+// Query tells of one query that runs; ok is false if it has ended.
+func (k *Kademlia) Query(id QueryID) (info QueryInfo, ok bool) {
+	k.Queries(func(q QueryInfo) bool {
+		if ok = q.ID == id; ok {
+			info = q
+		}
+		return !ok
+	})
+	return info, ok
+}
+
 // queryAt is where a query stands, or where it would.
 func (k *Kademlia) queryAt(id QueryID) (int, bool) {
 	return slices.BinarySearchFunc(k.queries, id, func(q *query, id QueryID) int { return cmp.Compare(q.id, id) })
