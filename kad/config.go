@@ -18,6 +18,12 @@ type Config struct {
 	QueryTimeout Duration // of a whole phase; 60 s
 	PeerTimeout  Duration // of one request within a query; 10 s
 
+	// Patience is how long a peer that was asked keeps its place among those in flight; for twice as long the end of a lookup
+	// waits for it, if it is among the nearest; its answer counts as long as the query runs. 0: what the answers of others
+	// make usual (their mean time and four mean deviations), 250 ms at least, 2 s before the first answer. Negative:
+	// PeerTimeout, which is the most in any case.
+	Patience Duration
+
 	RecordTTL           Duration // Current and Amino 48 h, Classic 36 h
 	ProviderTTL         Duration // 48 h; Classic 24 h
 	ProviderAddrTTL     Duration // 24 h
@@ -185,6 +191,7 @@ func (c Config) Check() error {
 	}{
 		{"QueryTimeout", c.QueryTimeout, false},
 		{"PeerTimeout", c.PeerTimeout, false},
+		{"Patience", c.Patience, true},
 		{"PendingTimeout", c.PendingTimeout, false},
 		{"RecordTTL", c.RecordTTL, true},
 		{"ProviderTTL", c.ProviderTTL, true},

@@ -4,30 +4,37 @@ import "slices"
 
 // Fixed asks a given list of peers, each once: the second phase of a put or a provide. It is driven as a Lookup is. Each
 // peer has its own deadline, and the list ends when all have answered, failed or let it pass; a quorum reached earlier
-// stops nobody's request. Unlike a Lookup it never learns of anybody, so its list is as long as its caller made it: K
-// peers, or those that the application named.
+// stops nobody's request. Who is slower than its patience frees its place, and is waited for no longer unless the quorum
+// hangs on it: then it has the whole PeerTimeout, since what it stores decides how the operation ends. Unlike a Lookup a
+// Fixed never learns of anybody, so its list is as long as its caller made it: K peers, or those that the application
+// named.
 type Fixed struct {
 	peers    []fixedPeer
 	next     int // the first that has not been asked
-	asking   int // how many are being asked
+	places   int // how many are being asked and are not slow
+	late     int // how many are slow
+	good     int // how many have answered
+	quorum   int // how many must answer
 	parallel int
 	timeout  Duration
 }
 
 type fixedPeer struct {
+	asked    Time
+	patience Duration
 	peer     Peer
 	state    candidateState
-	deadline Time
 }
 
 // Begin makes ready for a list of peers, without repetitions: a quorum that counted one twice could not be reached.
-func (f *Fixed) Begin(peers []Peer, cfg *Config) {
+func (f *Fixed) Begin(peers []Peer, quorum Quorum, cfg *Config) {
 	*f = Fixed{peers: f.peers[:0], parallel: max(cfg.K, cfg.Alpha), timeout: cfg.PeerTimeout}
 	for _, p := range peers {
 		if f.find(p) == nil {
 			f.peers = append(f.peers, fixedPeer{peer: p})
 		}
 	}
+	f.quorum = quorum.of(len(f.peers))
 }
 
 // Len is how many peers there are.
@@ -41,35 +48,60 @@ func (f *Fixed) find(p Peer) *fixedPeer {
 	return nil
 }
 
-// Next is whom to ask now; call it until ok is false.
+// Next is whom to ask now; call it until ok is false. Whoever is asked has the whole PeerTimeout, unless Expect says less.
 func (f *Fixed) Next(now Time) (p Peer, ok bool) {
 	f.expire(now)
-	if f.next == len(f.peers) || f.asking >= f.parallel {
+	if f.next == len(f.peers) || f.places >= f.parallel {
 		return 0, false
 	}
 	x := &f.peers[f.next]
 	f.next++
-	f.asking++
-	x.state, x.deadline = waiting, now+Time(f.timeout)
+	f.places++
+	x.state, x.asked, x.patience = waiting, now, f.timeout
 	return x.peer, true
 }
 
-// expire gives up on those whose time has passed.
+// Expect says of a peer that is being asked how long to bear with it.
+func (f *Fixed) Expect(p Peer, patience Duration) { f.find(p).patience = min(patience, f.timeout) }
+
+// hangs says whether the quorum hangs on those that are slow.
+func (f *Fixed) hangs() bool {
+	return f.good < f.quorum && f.good+f.late+f.places+len(f.peers)-f.next >= f.quorum
+}
+
+// due is when a request frees its place, or is waited for no more.
+func (f *Fixed) due(x *fixedPeer) Time {
+	if x.state == slow && f.hangs() {
+		return x.asked + Time(f.timeout)
+	}
+	return x.asked + Time(x.patience)
+}
+
+// expire gives up on those whose time has passed. Each that is given up may end the hope for the quorum, and so the time of
+// those before it.
 func (f *Fixed) expire(now Time) {
-	for i := range f.peers[:f.next] {
-		if x := &f.peers[i]; x.state == waiting && x.deadline <= now {
+	for i := 0; i < f.next; i++ {
+		x := &f.peers[i]
+		if x.state == waiting && f.due(x) <= now {
+			x.state = slow
+			f.places--
+			f.late++
+		}
+		if x.state == slow && f.due(x) <= now {
 			x.state = unresponsive
-			f.asking--
+			f.late--
+			if f.late > 0 && !f.hangs() {
+				i = -1
+			}
 		}
 	}
 }
 
-// Deadline is when Next must be called again at the latest; 0 if nobody is being asked.
-func (f *Fixed) Deadline() Time {
-	var at Time
+// Deadline is when Next must be called again at the latest; 0 if nobody is waited for.
+func (f *Fixed) Deadline() (at Time) {
 	for i := range f.peers[:f.next] {
-		if x := &f.peers[i]; x.state == waiting {
-			at = earlier(at, x.deadline)
+		if x := &f.peers[i]; x.state == waiting || x.state == slow {
+			at = earlier(at, f.due(x))
 		}
 	}
 	return at
@@ -82,35 +114,47 @@ func (f *Fixed) Fail(p Peer) bool  { return f.settle(p, failed) }
 // settle notes how a request ended. One whose time has passed may still succeed or fail; one that has ended stays as it is.
 func (f *Fixed) settle(p Peer, state candidateState) bool {
 	x := f.find(p)
-	if x == nil || x.state != waiting && x.state != unresponsive {
+	if x == nil {
 		return false
 	}
-	if x.state == waiting {
-		f.asking--
+	switch x.state {
+	case waiting:
+		f.places--
+	case slow:
+		f.late--
+	case unresponsive:
+	default:
+		return false
 	}
 	x.state = state
+	if state == succeeded {
+		f.good++
+	}
 	return true
 }
 
-// Asked says whether an answer of the peer is awaited.
+// Asked says whether the peer is being asked and its time is not over.
 func (f *Fixed) Asked(p Peer) bool {
 	x := f.find(p)
-	return x != nil && x.state == waiting
+	return x != nil && (x.state == waiting || x.state == slow)
 }
+
+// Awaited is how many are being asked whose time is not over.
+func (f *Fixed) Awaited() int { return f.places + f.late }
 
 // Finish ends the list with what it has.
 func (f *Fixed) Finish() {
 	f.peers = f.peers[:f.next]
-	f.asking = 0
+	f.places, f.late = 0, 0
 	for i := range f.peers {
-		if f.peers[i].state == waiting {
-			f.peers[i].state = unresponsive
+		if x := &f.peers[i]; x.state == waiting || x.state == slow {
+			x.state = unresponsive
 		}
 	}
 }
 
 // Done says whether nobody is left to ask or to wait for.
-func (f *Fixed) Done() bool { return f.next == len(f.peers) && f.asking == 0 }
+func (f *Fixed) Done() bool { return f.next == len(f.peers) && f.Awaited() == 0 }
 
 // Result appends the peers that have answered.
 func (f *Fixed) Result(dst []Peer) []Peer {

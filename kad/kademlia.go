@@ -28,6 +28,7 @@ type Kademlia struct {
 	lastQuery QueryID  // ids are never used again, so a late answer cannot reach a younger query
 	nextSweep Time     // of a private Directory; 0 before the first Step and for a frozen one
 
+	pacing   pacing       // how long answers take
 	held     heldRequests // wait for the application's word
 	jobs     jobs         // what is given out again
 	schedule schedule     // of bootstraps

@@ -10,6 +10,9 @@ import "slices"
 // raise the number at a time to Want, since what remains is then to ask all of the nearest: Alpha replies in a row
 // without progress (it is stalled), and, with Beta, that the Beta nearest have answered (ipfs-kad L388, with the
 // follow-up that L154 of libp2p-kad asks for).
+//
+// Who does not answer within its patience frees its place, and after twice its patience the end waits for it no more
+// (pacing.go); but as long as nobody at all has answered, everybody is given the whole PeerTimeout.
 type Lookup struct {
 	dir    *Directory
 	target Key
@@ -18,8 +21,10 @@ type Lookup struct {
 	timeout           Duration
 
 	peers   []candidate // nearest first
-	waiting []inFlight  // in the order in which they were asked, hence of their deadlines
-	idle    int         // replies in a row that brought nothing nearer
+	waiting flight
+	idle    int  // replies in a row that brought nothing nearer
+	silent  int  // requests in a row that lost patience, without any answer between them
+	heard   bool // somebody has answered
 	stalled bool
 	done    bool
 }
@@ -32,30 +37,29 @@ type candidate struct {
 	hops  uint8 // how many peers had to be asked one after the other to hear of it, itself included
 }
 
-// candidateState goes one way: from notContacted to waiting, from there to any of the others, and from unresponsive to
-// succeeded or failed. So nobody is asked twice, and no answer counts twice.
+// candidateState goes one way: from notContacted to waiting, slow, unresponsive, and from each of these three to succeeded or
+// failed. So nobody is asked twice, and no answer counts twice.
 type candidateState uint8
 
 const (
 	notContacted candidateState = iota
 	waiting
+	slow         // its patience is over: others are asked in its place
+	unresponsive // did not answer in time; a late answer still counts
 	succeeded
 	failed
-	unresponsive // did not answer in time; a late answer still counts
 )
-
-type inFlight struct {
-	deadline Time
-	peer     Peer
-}
 
 // What bounds a lookup whatever is reported to it:
 //   - It keeps the nearest 6·Want candidates (120): enough to find the 20 nearest when five of six are dead. Each step of
 //     the list's end goes inwards, so a candidate that fell off never comes back and nobody is asked twice.
 //   - It reads the first 2·K peers of a reply: a right one has K, the peer itself and the target.
+//   - Patience doubles, 2^6 times at the most, with each round of requests none of which is answered: a network that has
+//     become slow all at once, or is gone, is not asked faster than before.
 const (
 	maxCandidates = 6
 	maxCloser     = 2
+	maxDoublings  = 6
 )
 
 // Begin makes ready for a new lookup and keeps the memory of the last.
@@ -148,13 +152,15 @@ func (l *Lookup) settled() bool {
 	return n > 0
 }
 
-// Next is whom to ask now; call it until ok is false. It also sees to the deadlines of those being asked.
+// Next is whom to ask now; call it until ok is false. It also sees to the deadlines of those being asked. Whoever is asked has
+// the whole PeerTimeout, unless Expect says less.
 func (l *Lookup) Next(now Time) (p Peer, ok bool) {
 	l.expire(now)
 	if l.done {
 		return 0, false
 	}
-	full := len(l.waiting) >= l.capacity()
+	awaited, places := l.waiting.count()
+	full := places >= l.capacity()
 	live, answered, open := 0, 0, false
 	for i := range l.peers {
 		c := &l.peers[i]
@@ -165,10 +171,12 @@ func (l *Lookup) Next(now Time) (p Peer, ok bool) {
 				return 0, false
 			}
 			c.state = waiting
-			l.waiting = append(l.waiting, inFlight{now + Time(l.timeout), c.peer})
+			l.waiting = append(l.waiting, inFlight{asked: now, patience: l.timeout, peer: c.peer})
 			return c.peer, true
 		case waiting:
 			live++
+			open = true
+		case slow:
 			open = true
 		case succeeded:
 			live++
@@ -178,26 +186,77 @@ func (l *Lookup) Next(now Time) (p Peer, ok bool) {
 			}
 		}
 	}
-	l.done = len(l.waiting) == 0
+	l.done = awaited == 0
 	return 0, false
 }
 
-// expire gives up on those whose time has passed.
-func (l *Lookup) expire(now Time) {
-	for len(l.waiting) > 0 && l.waiting[0].deadline <= now {
-		if c := l.candidate(l.waiting[0].peer); c != nil {
-			c.state = unresponsive
+// Expect says of the peer that Next has just given how long to bear with it, and whether it had to be dialled.
+func (l *Lookup) Expect(p Peer, dialled bool, patience Duration) {
+	f := l.waiting.of(p)
+	f.dialled = dialled
+	// In Alpha requests without an answer, or as many as are in flight, there is nobody to compare a slow one with.
+	for range min(l.silent/l.capacity(), maxDoublings) {
+		patience *= 2
+	}
+	f.patience = min(patience, l.timeout)
+}
+
+// Hasten shortens the patience with those who are being asked to what has become usual meanwhile.
+func (l *Lookup) Hasten(dialled bool, patience Duration) {
+	for i := range l.waiting {
+		if f := &l.waiting[i]; f.dialled == dialled {
+			f.patience = min(f.patience, patience)
 		}
-		l.waiting = slices.Delete(l.waiting, 0, 1)
 	}
 }
 
-// Deadline is when Next must be called again at the latest; 0 if nobody is being asked.
-func (l *Lookup) Deadline() Time {
-	if len(l.waiting) == 0 {
-		return 0
+// due is when the present stage of a request ends.
+func (l *Lookup) due(f *inFlight) Time {
+	switch {
+	case f.stage == timely:
+		return f.asked + Time(f.patience)
+	case f.stage == late && l.heard:
+		return f.asked + Time(min(grace*f.patience, l.timeout))
 	}
-	return l.waiting[0].deadline
+	return f.asked + Time(l.timeout)
+}
+
+// expire takes the requests whose time has passed to their next stage.
+func (l *Lookup) expire(now Time) {
+	if at := l.Deadline(); at == 0 || at > now {
+		return
+	}
+	kept := l.waiting[:0]
+	for _, f := range l.waiting {
+		c := l.candidate(f.peer) // nil if it fell off the list's end
+		if f.stage == timely && l.due(&f) <= now {
+			f.stage = late
+			l.silent++
+			if c != nil {
+				c.state = slow
+			}
+		}
+		if f.stage == late && l.due(&f) <= now {
+			f.stage = overdue
+			if c != nil {
+				c.state = unresponsive
+			}
+		}
+		if f.stage != overdue || f.asked+Time(l.timeout) > now {
+			kept = append(kept, f)
+		}
+	}
+	l.waiting = kept
+}
+
+// Deadline is when Next must be called again at the latest; 0 if nobody is waited for.
+func (l *Lookup) Deadline() (at Time) {
+	for i := range l.waiting {
+		if f := &l.waiting[i]; f.stage != overdue {
+			at = earlier(at, l.due(f))
+		}
+	}
+	return at
 }
 
 // Reply takes a peer's answer: the peers that it says are nearer. It is false for an answer that was not awaited.
@@ -207,6 +266,7 @@ func (l *Lookup) Reply(p Peer, closer []Peer) bool {
 	if !awaited {
 		return false
 	}
+	l.silent, l.heard = 0, true
 	c := l.candidate(p)
 	c.state = succeeded
 	hops := c.hops
@@ -252,13 +312,19 @@ func (l *Lookup) Has(p Peer) bool { return l.candidate(p) != nil }
 // awaits says whether an answer of the peer would count, be it late.
 func (l *Lookup) awaits(p Peer) bool {
 	c := l.candidate(p)
-	return !l.done && c != nil && (c.state == waiting || c.state == unresponsive)
+	return !l.done && c != nil && (c.state == waiting || c.state == slow || c.state == unresponsive)
 }
 
-// Asked says whether an answer of the peer is awaited.
+// Asked says whether the peer is being asked and its time is not over.
 func (l *Lookup) Asked(p Peer) bool {
 	c := l.candidate(p)
-	return c != nil && c.state == waiting
+	return c != nil && (c.state == waiting || c.state == slow)
+}
+
+// Awaited is how many are being asked whose time is not over.
+func (l *Lookup) Awaited() int {
+	n, _ := l.waiting.count()
+	return n
 }
 
 // Result appends the nearest peers that have answered, nearest first, Want at the most. hops is the longest chain of

@@ -301,7 +301,7 @@ func TestLookupTies(t *testing.T) {
 func TestFixed(t *testing.T) {
 	cfg := Config{K: 2, Alpha: 2}.withDefaults()
 	var f Fixed
-	f.Begin([]Peer{1, 2, 2, 1, 3, 4}, &cfg)
+	f.Begin([]Peer{1, 2, 2, 1, 3, 4}, One, &cfg)
 	require.Equal(t, 4, f.Len())
 	next := func(now Time) Peer {
 		p, _ := f.Next(now)
@@ -351,7 +351,7 @@ func TestLookupLongChain(t *testing.T) {
 func TestFixedFinish(t *testing.T) {
 	cfg := Config{K: 2, Alpha: 2}.withDefaults()
 	var f Fixed
-	f.Begin([]Peer{1, 2, 3}, &cfg)
+	f.Begin([]Peer{1, 2, 3}, One, &cfg)
 	f.Next(1)
 	f.Next(1)
 	require.True(t, f.Reply(1))

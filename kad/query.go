@@ -214,7 +214,7 @@ func (k *Kademlia) look(now Time, q *query, ask CommandKind, target Key, want in
 // give starts a phase that sends ask to given peers.
 func (k *Kademlia) give(now Time, q *query, ask CommandKind, peers []Peer) {
 	q.phase, q.ask, q.deadline = storing, ask, now+Time(k.cfg.QueryTimeout)
-	q.fixed.Begin(peers, k.cfg)
+	q.fixed.Begin(peers, q.quorum, k.cfg)
 }
 
 // advance sends what a query may send and ends it, or its phase, when that is done or out of time. Whatever changes a query
@@ -234,6 +234,7 @@ func (k *Kademlia) advance(now Time, q *query, out *Output) {
 				break
 			}
 			q.stats.Requests++
+			k.expect(q, p)
 			k.send(q, p, out)
 		}
 		if !late && !q.done() {
@@ -246,12 +247,35 @@ func (k *Kademlia) advance(now Time, q *query, out *Output) {
 	}
 }
 
-// unanswered is how many answers are awaited in the present phase.
+// unanswered is how many answers are awaited in the present phase, their time not over.
 func (q *query) unanswered() int {
 	if q.phase == storing {
-		return q.fixed.asking
+		return q.fixed.Awaited()
 	}
-	return len(q.lookup.waiting)
+	return q.lookup.Awaited()
+}
+
+// expect says how long to bear with a peer that is being asked.
+func (k *Kademlia) expect(q *query, p Peer) {
+	dialled := !k.connected(p)
+	patience := k.pacing.patience(dialled, k.cfg)
+	if q.phase == storing {
+		q.fixed.Expect(p, storingPatience*patience)
+	} else {
+		q.lookup.Expect(p, dialled, patience)
+	}
+}
+
+// learn takes the time of an answer that is about to be counted. That of an ADD_PROVIDER says nothing, since it is on the
+// wire as soon as its stream is open.
+func (k *Kademlia) learn(now Time, q *query, p Peer) {
+	if q.phase == storing {
+		return
+	}
+	if f := q.lookup.waiting.of(p); f != nil {
+		k.pacing.of(f.dialled).learn(Duration(now - f.asked))
+		q.lookup.Hasten(f.dialled, k.pacing.patience(f.dialled, k.cfg))
+	}
 }
 
 // send tells the host what to ask of a peer, and by which addresses it may be dialled.

@@ -16,6 +16,7 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 		return
 	}
 	inTime := q.asked(p)
+	k.learn(now, q, p)
 	if q.phase == storing {
 		if !q.fixed.Reply(p) {
 			return
