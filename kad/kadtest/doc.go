@@ -20,5 +20,8 @@
 // Step is poisoned as soon as the Step has returned, and one Output is shared by all nodes, so that memory which is
 // kept longer than it may be shows up as garbage.
 //
+// A World is the same without the text: a network of Go calls, whose messages take seeded times, for properties that hold
+// of many nodes.
+//
 // TestStore is the suite that any kad.Store must pass.
 package kadtest

@@ -25,6 +25,11 @@ type Env struct {
 	lastReq  kad.RequestID
 	lastConn kad.ConnID
 	valid    kad.Validator
+
+	// What a World wants beyond a script; nil in one.
+	delay   func() kad.Duration     // of the next message
+	heard   func(*Node, *kad.Event) // each event
+	stepped func(*Node)             // after each Step
 }
 
 // Node is a participant with what its host knows.
@@ -52,6 +57,7 @@ type message struct {
 	query    kad.QueryID // response: of the query that it answers
 	key      []byte      // response: the key that was asked for
 	reply    bool
+	due      kad.Time // when it arrives, in a World; in a script a verb says so
 }
 
 // NewEnv makes an empty world.
@@ -173,11 +179,17 @@ func (e *Env) Step(n *Node, in kad.Input, show bool) Result {
 		}
 	}
 	for i := range e.out.Events {
+		if e.heard != nil {
+			e.heard(n, &e.out.Events[i])
+		}
 		if ev := &e.out.Events[i]; e.level == "all" || e.level == "events" && ev.Kind != kad.InboundRequest {
 			e.printf("%s! %s", n.Name, names.Event(ev))
 		}
 	}
 	res := Result{e.out.Query, e.out.Update, e.out.Removed, e.out.Err}
+	if e.stepped != nil {
+		e.stepped(n)
+	}
 	for i := range copies {
 		e.act(n, copies[i])
 	}
@@ -193,19 +205,27 @@ func (e *Env) act(n *Node, c kad.Command) {
 		}
 	case kad.Dial:
 		if to := e.byID(c.Peer.ID); to != nil {
-			e.queue = append(e.queue, message{from: n, to: to, cmd: c})
+			e.post(message{from: n, to: to, cmd: c})
 		}
 	default:
 		if !isResponse(c.Kind) {
-			e.queue = append(e.queue, message{from: n, to: e.byID(c.Peer.ID), cmd: c})
+			e.post(message{from: n, to: e.byID(c.Peer.ID), cmd: c})
 			return
 		}
 		req, ok := e.requests[c.Request]
 		delete(e.requests, c.Request)
 		if ok && c.Kind != kad.RespondAddProvider && req.from != nil {
-			e.queue = append(e.queue, message{from: n, to: req.from, cmd: c, query: req.cmd.Query, key: req.cmd.Key, reply: true})
+			e.post(message{from: n, to: req.from, cmd: c, query: req.cmd.Query, key: req.cmd.Key, reply: true})
 		}
 	}
+}
+
+// post puts a message into the queue.
+func (e *Env) post(m message) {
+	if e.delay != nil {
+		m.due = e.Now + kad.Time(e.delay())
+	}
+	e.queue = append(e.queue, m)
 }
 
 func isResponse(k kad.CommandKind) bool { return k >= kad.RespondFindNode && k <= kad.Reset }

@@ -76,10 +76,14 @@ func (l *lent) poison() {
 func cloneCommand(c kad.Command) kad.Command {
 	c.Peer = cloneInfo(c.Peer)
 	c.Key = bytes.Clone(c.Key)
-	c.Record.Key, c.Record.Value = bytes.Clone(c.Record.Key), bytes.Clone(c.Record.Value)
-	c.Record.Publisher = bytes.Clone(c.Record.Publisher)
+	c.Record = cloneRecord(c.Record)
 	c.Closer, c.Providers = cloneInfos(c.Closer), cloneInfos(c.Providers)
 	return c
+}
+
+func cloneRecord(r kad.Record) kad.Record {
+	r.Key, r.Value, r.Publisher = bytes.Clone(r.Key), bytes.Clone(r.Value), bytes.Clone(r.Publisher)
+	return r
 }
 
 func cloneInfo(p kad.PeerInfo) kad.PeerInfo {
