@@ -23,8 +23,10 @@ func Example() {
 		fmt.Printf("alice sends %v to %s at %s\n", request.Kind, request.Peer.ID, request.Peer.Addrs[2:])
 		if string(request.Peer.ID) != "bob" {
 			// Nobody is there. The host says so, or alice's own clock does.
-			now = alice.Wake()
-			alice.Step(now, kad.Input{Kind: kad.Tick}, &out)
+			for len(out.Commands) > 0 || len(out.Events) == 0 {
+				now = alice.Wake()
+				alice.Step(now, kad.Input{Kind: kad.Tick}, &out)
+			}
 			continue
 		}
 		// What follows would be done by a stream between two hosts.

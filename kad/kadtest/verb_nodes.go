@@ -66,7 +66,7 @@ func config(a *args) (kad.Config, error) {
 		field *kad.Duration
 		job   bool
 	}{
-		"query_timeout": {&cfg.QueryTimeout, false}, "peer_timeout": {&cfg.PeerTimeout, false},
+		"query_timeout": {&cfg.QueryTimeout, false}, "peer_timeout": {&cfg.PeerTimeout, false}, "patience": {&cfg.Patience, false},
 		"record_ttl": {&cfg.RecordTTL, false}, "provider_ttl": {&cfg.ProviderTTL, false}, "addr_ttl": {&cfg.ProviderAddrTTL, false},
 		"replicate": {&cfg.ReplicationInterval, true}, "publish": {&cfg.PublicationInterval, true},
 		"provide": {&cfg.ProvideInterval, true}, "bootstrap": {&cfg.BootstrapInterval, true},
