@@ -118,16 +118,49 @@ func (st *clientStream) drop() {
 
 func (st *clientStream) discard() { _ = st.s.Reset() }
 
-// dialStream opens a stream over an existing connection. go-libp2p may negotiate lazily: the protocol is proposed with
-// the first request, and that the peer speaks it shows in the first reply only.
-func (o *outbound) dialStream(ctx context.Context, r *request) (*clientStream, kad.ErrorKind) {
+// newStream opens a stream over an existing connection without a round trip of its own: the protocol is proposed together
+// with the first request, and that the peer speaks it shows in the reply, or in its absence (kad.ErrUnsupported). Nor does
+// it wait for identify, as Host.NewStream would on a fresh connection: what that would tell, the reply tells too. So a peer
+// that has to be dialled answers in two round trips over QUIC, where it would be three or four.
+func (o *outbound) newStream(ctx context.Context, r *request) (*clientStream, kad.ErrorKind) {
+	s, err := o.n.host.Network().NewStream(network.WithNoDial(ctx, "kad: the connection is there"), r.peer)
+	if err != nil {
+		return nil, kindOf(err)
+	}
+	proposed := o.n.protocols[0]
+	if known, err := o.n.host.Peerstore().SupportsProtocols(r.peer, o.n.protocols...); err == nil && len(known) > 0 {
+		proposed = known[0]
+	}
+	if err := s.SetProtocol(proposed); err != nil {
+		_ = s.Reset()
+		return nil, kindOf(err)
+	}
+	return o.client(&lazyStream{Stream: s, lazy: multistream.NewMSSelect(s, proposed)}, r), kad.ErrNone
+}
+
+// negotiated opens a stream to a peer that did not speak the protocol that we proposed, for one of the others.
+func (o *outbound) negotiated(ctx context.Context, r *request) (*clientStream, kad.ErrorKind) {
 	s, err := o.n.host.NewStream(network.WithNoDial(ctx, "kad: the connection is there"), r.peer, o.n.protocols...)
 	if err != nil {
 		return nil, kindOf(err)
 	}
-	// With room for the one reply, the reader never waits for an asker who has given up.
-	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte, 1)}, kad.ErrNone
+	return o.client(s, r), kad.ErrNone
 }
+
+// client makes the client's side of a stream. With room for the one reply, the reader never waits for an asker who has
+// given up.
+func (o *outbound) client(s network.Stream, r *request) *clientStream {
+	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte, 1)}
+}
+
+// lazyStream negotiates with the first Write, which does not wait for the peer's word.
+type lazyStream struct {
+	network.Stream
+	lazy multistream.LazyConn
+}
+
+func (s *lazyStream) Read(b []byte) (int, error)  { return s.lazy.Read(b) }
+func (s *lazyStream) Write(b []byte) (int, error) { return s.lazy.Write(b) }
 
 // ask sends a request and makes the input of its reply. again: the stream had rested and was dead before the reply
 // began, so another may do. Whether the peer has read the request cannot be told; to be asked the same once more does
@@ -242,6 +275,8 @@ func kindOf(err error) kad.ErrorKind {
 		return kad.ErrUnsupported
 	case isTimeout(err):
 		return kad.ErrTimeout
+	case errors.Is(err, network.ErrResourceLimitExceeded):
+		return kad.ErrRefused
 	case errors.Is(err, network.ErrReset), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return kad.ErrReset
 	case errors.As(err, &malformed), errors.Is(err, errUnasked):

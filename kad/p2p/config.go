@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kadbench/kadbench/kad"
 )
@@ -38,10 +39,17 @@ type Config struct {
 	Transports []string       // TCP, QUIC; nil: both
 	Security   []string       // Noise, TLS, in order of preference; nil: both (of TCP: QUIC brings its own)
 	Protocols  []string       // protocol ids, in order of preference; nil: DefaultProtocol
-	Bootstrap  []string       // multiaddrs with /p2p/ID, which Start begins to dial
+	Bootstrap  []string       // multiaddrs with /p2p/ID, which are dialled from Start on while the table is empty
 
 	// Validators by namespace; nil: pk and ipns. Namespaces makes one of names.
 	Validators map[string]kad.Validator
+
+	// Metrics is where the metrics of the node are registered from Start to Close (metrics.go names them); nil: none are
+	// kept. Two nodes on one registry need prometheus.WrapRegistererWith a label of their own each.
+	Metrics prometheus.Registerer
+
+	// Diversity keeps the table from filling with peers of one network: it sets Kad.Group to Group, if that is nil.
+	Diversity bool
 
 	// PublicOnly is for a public swarm: private and loopback addresses are neither stored nor served (ipfs-kad L363).
 	PublicOnly bool
@@ -140,6 +148,9 @@ func (c Config) withDefaults() Config {
 				c.Listen = append(c.Listen, "/ip4/127.0.0.1/udp/0/quic-v1")
 			}
 		}
+	}
+	if c.Diversity && c.Kad.Group == nil {
+		c.Kad.Group = Group
 	}
 	c.Limits = c.Limits.withDefaults()
 	return c

@@ -33,8 +33,9 @@ func (n *Node) watchHost() error {
 	sub, err := n.host.EventBus().Subscribe([]any{
 		new(event.EvtPeerIdentificationCompleted), // of a push too
 		new(event.EvtPeerIdentificationFailed),
-		new(event.EvtLocalAddressesUpdated),
-		new(event.EvtLocalReachabilityChanged),
+		new(event.EvtLocalAddressesUpdated),     // of a relay's too
+		new(event.EvtLocalReachabilityChanged),  // AutoNAT v1
+		new(event.EvtHostReachableAddrsChanged), // AutoNAT v2
 	}, eventbus.Name("kad"), eventbus.BufSize(hostEvents))
 	if err != nil {
 		return fmt.Errorf("events: %w", err)
@@ -42,8 +43,10 @@ func (n *Node) watchHost() error {
 	notify := &network.NotifyBundle{
 		ConnectedF:    func(_ network.Network, c network.Conn) { n.connected(c) },
 		DisconnectedF: func(_ network.Network, c network.Conn) { n.disconnected(c) },
+		ListenCloseF:  func(network.Network, ma.Multiaddr) { n.listenerClosed() },
 	}
 	n.host.Network().Notify(notify)
+	n.listenersFailed()
 	n.localAddrs()
 	for _, c := range n.host.Network().Conns() { // a host that was given may have been at work
 		n.connected(c)
@@ -89,6 +92,8 @@ func (n *Node) hostEvent(ev any) {
 		n.localAddrs()
 	case event.EvtLocalReachabilityChanged:
 		n.reachability(ev.Reachability)
+	case event.EvtHostReachableAddrsChanged:
+		n.reachableAddrs(ev)
 	}
 }
 
@@ -190,54 +195,6 @@ func (c *connection) tell() {
 	if !c.told {
 		c.told = true
 		close(c.identified)
-	}
-}
-
-// localAddrs tells the core which listen addresses came and went.
-func (n *Node) localAddrs() {
-	now := make(map[string]bool)
-	for _, a := range n.host.Addrs() {
-		if n.tableAddr(a) {
-			now[string(a.Bytes())] = true
-		}
-	}
-	n.replace(n.listens, now, kad.ListenAddr, kad.ListenAddrExpired)
-}
-
-// reachability: when go-libp2p finds that we can be reached, our addresses are external ones.
-func (n *Node) reachability(r network.Reachability) {
-	now := make(map[string]bool)
-	switch r {
-	case network.ReachabilityUnknown:
-		return
-	case network.ReachabilityPublic:
-		for _, a := range n.host.Addrs() {
-			if n.tableAddr(a) {
-				now[string(a.Bytes())] = true
-			}
-		}
-	}
-	n.replace(n.external, now, kad.ExternalAddr, kad.ExternalAddrExpired)
-}
-
-// replace makes old the same as now and steps what changed, in the order of the addresses' bytes.
-func (n *Node) replace(old, now map[string]bool, came, went kad.InputKind) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return
-	}
-	for _, a := range sortedKeys(now) {
-		if !old[a] {
-			old[a] = true
-			n.tell(kad.Input{Kind: came, Addr: []byte(a)})
-		}
-	}
-	for _, a := range sortedKeys(old) {
-		if !now[a] {
-			delete(old, a)
-			n.tell(kad.Input{Kind: went, Addr: []byte(a)})
-		}
 	}
 }
 

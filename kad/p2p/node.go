@@ -41,8 +41,7 @@ type Node struct {
 	timer    *time.Timer
 	conns    map[network.Conn]*connection
 	peers    map[peer.ID]int // how many connections there are
-	listens  map[string]bool // listen addresses that the core knows, as bytes
-	external map[string]bool
+	own      ownAddrs
 	queries  map[kad.QueryID]*query
 	later    []kad.Input // inputs that came up while the lock was held for another
 
@@ -54,6 +53,9 @@ type Node struct {
 	serving  bool        // what the host does; guarded by modeSet
 	inbound  inbound
 	outbound outbound
+	redial   redial
+	metrics  *metrics         // nil: nobody wants any
+	watch    func(*kad.Input) // of tests: sees each input after its Step
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -80,8 +82,8 @@ func New(cfg Config) (*Node, error) {
 		ownsHost: cfg.Host == nil,
 		conns:    make(map[network.Conn]*connection),
 		peers:    make(map[peer.ID]int),
-		listens:  make(map[string]bool),
-		external: make(map[string]bool),
+		own:      ownAddrs{listen: make(map[string]bool), external: make(map[string]bool)},
+		redial:   redial{stir: make(chan struct{}, 1)},
 		queries:  make(map[kad.QueryID]*query),
 		events:   make(chan kad.Event, cfg.Limits.Events),
 		stir:     make(chan struct{}, 1),
@@ -105,6 +107,10 @@ func New(cfg Config) (*Node, error) {
 	if n.core, err = kad.New([]byte(n.id), kad.NewDirectory(), cfg.Kad); err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
+	if cfg.Metrics != nil {
+		n.metrics = new(metrics)
+	}
+	n.redial.empty.Store(true)
 	n.server.Store(n.core.Mode() == kad.ModeServer)
 	n.inbound.init(n)
 	n.outbound.init(n)
@@ -139,18 +145,18 @@ func (n *Node) Start(ctx context.Context) error {
 	n.started = true
 	n.mu.Unlock()
 
+	if err := n.metrics.register(n.cfg.Metrics); err != nil {
+		_ = n.close()
+		return fmt.Errorf("metrics: %w", err)
+	}
 	n.applyMode() // first, so that identify tells of the protocol from the beginning
 	if err := n.watchHost(); err != nil {
 		_ = n.close()
 		return fmt.Errorf("host: %w", err)
 	}
 	n.work.Go(n.loop)
-	for _, a := range n.cfg.Bootstrap {
-		info, err := peer.AddrInfoFromString(a)
-		if err != nil || info.ID == n.id {
-			continue // Check has seen them all
-		}
-		n.work.Go(func() { _ = n.connect(n.ctx, *info) })
+	if peers := n.bootstrapPeers(); len(peers) > 0 {
+		n.work.Go(func() { n.rejoin(peers) })
 	}
 	return nil
 }
@@ -166,9 +172,13 @@ func (n *Node) Close() error {
 // close is Close for those who hold life.
 func (n *Node) close() error {
 	n.mu.Lock()
-	done := n.closed || !n.started
+	if n.closed {
+		n.mu.Unlock()
+		return nil
+	}
 	n.closed = true
-	if done {
+	close(n.events) // nothing is published any more
+	if !n.started {
 		n.mu.Unlock()
 		return nil
 	}
@@ -187,6 +197,7 @@ func (n *Node) close() error {
 	}
 	n.timer.Stop()
 	n.work.Wait()
+	n.metrics.unregister(n.cfg.Metrics)
 	return err
 }
 
@@ -246,7 +257,9 @@ func (n *Node) Advance(d time.Duration) {
 
 // Events tells what happens, in the order of the core. The first call begins the telling; before it nothing is kept.
 // If nobody reads, Limits.Events wait, and then the newest is dropped and counted by Dropped: a reader that is slow
-// must not stop the node. The channel is never closed. Queries run by the methods of Node show up here too.
+// must not stop the node. Queries run by the methods of Node show up here too. There is one channel, whoever calls:
+// several readers divide the events among them, so who needs all of them twice passes them on. Close closes the
+// channel; what it held may still be read.
 func (n *Node) Events() <-chan kad.Event {
 	n.watched.Store(true)
 	return n.events

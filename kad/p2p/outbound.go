@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/kadbench/kadbench/kad"
@@ -14,24 +13,25 @@ import (
 // outbound carries the core's requests to peers: a queue for each peer, so that their order is the core's, and as many
 // goroutines as there are requests under way, none when there is nothing to send.
 type outbound struct {
-	n     *Node
-	dials chan struct{} // a place for each dial under way
+	n *Node
 
 	mu      sync.Mutex // taken under Node.mu; never the other way round
 	closed  bool
 	peers   map[peer.ID]*peerQueue
 	dialing int // Dial commands that run or wait
+	dials   dials
 }
 
 // maxDialing bounds the Dial commands that wait for a place: ten for each that runs. A core that wants more is told
 // that the dial failed.
 const maxDialing = 1000
 
-// peerQueue is what is under way to one peer; it exists while there is a request or an idle stream.
+// peerQueue is what is under way to one peer; it exists while there is a request, a dial or an idle stream.
 type peerQueue struct {
 	waiting []*request
 	running int
 	idle    []*clientStream // the one that has rested longest first
+	dial    *dial           // nil: nobody dials it
 }
 
 // request is one to send, with all that it needs once the lock is gone.
@@ -48,7 +48,7 @@ type request struct {
 
 func (o *outbound) init(n *Node) {
 	o.n = n
-	o.dials = make(chan struct{}, n.limits.Dials)
+	o.dials.places = n.limits.Dials
 	o.peers = make(map[peer.ID]*peerQueue)
 }
 
@@ -113,7 +113,7 @@ func (o *outbound) run(q *peerQueue, r *request) {
 
 // forget drops an empty queue; o.mu is held.
 func (o *outbound) forget(p peer.ID, q *peerQueue) {
-	if q.running == 0 && len(q.waiting) == 0 && len(q.idle) == 0 && o.peers[p] == q {
+	if q.running == 0 && len(q.waiting) == 0 && len(q.idle) == 0 && q.dial == nil && o.peers[p] == q {
 		delete(o.peers, p)
 	}
 }
@@ -151,61 +151,19 @@ func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.Erro
 			return in, why
 		}
 	}
-	st, why := o.dialStream(ctx, r)
+	st, why := o.newStream(ctx, r)
 	if why != kad.ErrNone {
 		return kad.Input{}, why
 	}
 	in, why, _ := st.ask(ctx, r)
+	if why != kad.ErrUnsupported || len(o.n.protocols) == 1 {
+		return in, why
+	}
+	if st, why = o.negotiated(ctx, r); why != kad.ErrNone {
+		return kad.Input{}, why
+	}
+	in, why, _ = st.ask(ctx, r)
 	return in, why
-}
-
-// reach connects to the peer of a request unless it is connected.
-func (o *outbound) reach(ctx context.Context, r *request) kad.ErrorKind {
-	if o.n.host.Network().Connectedness(r.peer) == network.Connected {
-		return kad.ErrNone
-	}
-	return o.connect(ctx, r.peer, r.addrs)
-}
-
-// connect dials, when there is a place.
-func (o *outbound) connect(ctx context.Context, p peer.ID, addrs kad.Addrs) kad.ErrorKind {
-	select {
-	case o.dials <- struct{}{}:
-		defer func() { <-o.dials }()
-	case <-ctx.Done():
-		return kad.ErrTimeout
-	}
-	switch err := o.n.host.Connect(ctx, peer.AddrInfo{ID: p, Addrs: multiaddrs(addrs)}); {
-	case err == nil:
-		return kad.ErrNone
-	case o.n.ctx.Err() == nil && ctx.Err() != nil:
-		return kad.ErrTimeout
-	default:
-		return kad.ErrDial
-	}
-}
-
-// dial runs a Dial command; its success shows as a connection. False: too many wait.
-func (o *outbound) dial(c *kad.Command) bool {
-	p, addrs := peer.ID(c.Peer.ID), c.Peer.Addrs
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed || o.dialing >= maxDialing {
-		return false
-	}
-	o.dialing++
-	o.n.work.Go(func() {
-		ctx, cancel := context.WithTimeout(o.n.ctx, o.n.limits.RequestTimeout)
-		defer cancel()
-		why := o.connect(ctx, p, addrs)
-		o.mu.Lock()
-		o.dialing--
-		o.mu.Unlock()
-		if why != kad.ErrNone {
-			o.step(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: []byte(p)}})
-		}
-	})
-	return true
 }
 
 // close ends all requests and streams. New ones are refused; those under way end with the node's context.

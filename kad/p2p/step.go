@@ -48,6 +48,10 @@ func (n *Node) stepLocked(in *kad.Input, out *kad.Output) kad.Time {
 	in.Request = n.requests
 	now := n.clock.now()
 	n.core.Step(now, *in, out)
+	if n.watch != nil {
+		n.watch(in)
+	}
+	n.redial.see(n.core.Table().Len() == 0)
 	if wake := n.core.Wake(); wake != 0 && (n.armed == 0 || wake < n.armed) && !n.closed {
 		n.armed = wake
 		n.timer.Reset(max(time.Duration(wake-now), minWait))
@@ -81,6 +85,7 @@ func (n *Node) handOn(out *kad.Output, own kad.RequestID) {
 
 // publish tells an event to the operation that waits for it and to the reader of Events.
 func (n *Node) publish(ev *kad.Event) {
+	n.metrics.record(ev)
 	if ev.Kind == kad.QueryProgressed {
 		if q := n.queries[ev.Query]; q != nil {
 			q.add(cloneEvent(ev))
@@ -89,7 +94,7 @@ func (n *Node) publish(ev *kad.Event) {
 			}
 		}
 	}
-	if !n.watched.Load() {
+	if !n.watched.Load() || n.closed { // Close has closed the channel
 		return
 	}
 	select {
