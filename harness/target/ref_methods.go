@@ -49,7 +49,8 @@ var refMethods = map[string]refMethod{
 		if err != nil {
 			return nil, err
 		}
-		removed, err := n.RemoveAddress(id, addr)
+		gone, err := n.RemoveAddress(id, addr)
+		removed := gone != nil
 		return RemovedResult{Removed: &removed}, err
 	}),
 	"remove_peer": method(func(_ context.Context, n *p2p.Node, p PeerParams) (any, error) {
@@ -57,7 +58,8 @@ var refMethods = map[string]refMethod{
 		if err != nil {
 			return nil, err
 		}
-		removed, err := n.RemovePeer(id)
+		gone, err := n.RemovePeer(id)
+		removed := gone != nil
 		return RemovedResult{Removed: &removed}, err
 	}),
 	"bootstrap": method(func(ctx context.Context, n *p2p.Node, _ struct{}) (any, error) {
@@ -75,7 +77,7 @@ var refMethods = map[string]refMethod{
 		if err != nil {
 			return nil, err
 		}
-		r, err := n.FindPeer(ctx, id)
+		r, err := n.LookupPeer(ctx, id)
 		return FoundResult{PeerAddrs: PeerAddrs{Peer: id.String(), Addrs: texts(r.Peer.Addrs)}, Stats: refStats(r.Stats)}, err
 	}),
 	"put_record": method(func(ctx context.Context, n *p2p.Node, p PutParams) (any, error) {
@@ -87,8 +89,14 @@ var refMethods = map[string]refMethod{
 			}
 			to = append(to, id)
 		}
-		r, err := n.PutRecord(ctx, p2p.Record{Key: p.Key, Value: p.Value, Lifetime: time.Duration(p.ExpiresIn) * time.Millisecond},
-			kad.Quorum(p.Quorum), to...)
+		rec, quorum := p2p.Record{Key: p.Key, Value: p.Value, Lifetime: time.Duration(p.ExpiresIn) * time.Millisecond}, kad.Quorum(p.Quorum)
+		var r p2p.PutResult
+		var err error
+		if len(to) > 0 {
+			r, err = n.PutRecordTo(ctx, rec, to, quorum)
+		} else {
+			r, err = n.PutRecord(ctx, rec, quorum)
+		}
 		return PutResult{Stored: texts(r.Stored), Stats: refStats(r.Stats)}, err
 	}),
 	"get_record": method(func(ctx context.Context, n *p2p.Node, p GetParams) (any, error) {

@@ -90,7 +90,7 @@ func TestOperations(t *testing.T) {
 				assert.NotEmpty(t, p.Addrs)
 			}
 
-			found, err := client.FindPeer(ctx, servers[3].ID())
+			found, err := client.LookupPeer(ctx, servers[3].ID())
 			require.NoError(t, err)
 			assert.Equal(t, servers[3].ID(), found.Peer.ID)
 
@@ -123,18 +123,18 @@ func TestFindPeer(t *testing.T) {
 	servers, client := swarm(t, 3, p2p.Config{})
 	h := connect(t, bare(t), servers[2])
 	require.NoError(t, servers[2].Connect(ctx, *host.InfoFromHost(h))) // waits for identify
-	found, err := client.FindPeer(ctx, h.ID())
+	found, err := client.LookupPeer(ctx, h.ID())
 	require.NoError(t, err)
 	assert.Equal(t, h.ID(), found.Peer.ID)
 	assert.Equal(t, h.Addrs(), found.Peer.Addrs)
 	assert.NotZero(t, found.Stats.Requests)
 
-	own, err := client.FindPeer(ctx, client.ID())
+	own, err := client.LookupPeer(ctx, client.ID())
 	require.NoError(t, err)
 	assert.Equal(t, client.Host().Addrs(), own.Peer.Addrs)
-	_, err = client.FindPeer(ctx, start(t, p2p.Config{}).ID())
+	_, err = client.LookupPeer(ctx, start(t, p2p.Config{}).ID())
 	assert.ErrorIs(t, err, p2p.ErrNotFound)
-	_, err = client.FindPeer(ctx, "nobody")
+	_, err = client.LookupPeer(ctx, "nobody")
 	assert.ErrorIs(t, err, p2p.ErrInvalid)
 }
 
@@ -146,7 +146,7 @@ func TestRecords(t *testing.T) {
 	}
 	key := []byte("/v/key")
 	put := func(value string, to ...peer.ID) {
-		got, err := client.PutRecord(ctx, p2p.Record{Key: key, Value: []byte(value)}, kad.All, to...)
+		got, err := client.PutRecordTo(ctx, p2p.Record{Key: key, Value: []byte(value)}, to, kad.All)
 		require.NoError(t, err)
 		assert.Len(t, got.Stored, len(to))
 	}
@@ -204,15 +204,15 @@ func TestTable(t *testing.T) {
 	_, err := n.AddAddress(servers[0].ID(), servers[1].Addrs()[0])
 	assert.ErrorIs(t, err, p2p.ErrInvalid)
 
-	removed, err := n.RemoveAddress(servers[0].ID(), servers[0].Addrs()[0])
+	gone, err := n.RemoveAddress(servers[0].ID(), servers[0].Addrs()[0])
 	require.NoError(t, err)
-	assert.True(t, removed)
-	removed, err = n.RemovePeer(servers[1].ID())
+	assert.Equal(t, servers[0].ID(), gone.ID)
+	gone, err = n.RemovePeer(servers[1].ID())
 	require.NoError(t, err)
-	assert.True(t, removed)
-	removed, err = n.RemovePeer(servers[1].ID())
+	assert.Equal(t, servers[1].ID(), gone.ID)
+	gone, err = n.RemovePeer(servers[1].ID())
 	require.NoError(t, err)
-	assert.False(t, removed)
+	assert.Nil(t, gone)
 	assert.Equal(t, []peer.ID{servers[2].ID()}, n.Table())
 
 	// It dials by the address that it was given.

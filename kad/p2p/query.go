@@ -16,7 +16,7 @@ import (
 type query struct {
 	n      *Node
 	id     kad.QueryID
-	target []byte // of FindPeer: the peer whose addresses any reply may bring
+	target []byte // of LookupPeer: the peer whose addresses any reply may bring
 
 	mu     sync.Mutex
 	events []kad.Event   // that were not read yet; the core bounds how many a query can make
@@ -54,7 +54,7 @@ func operationError(err error) error {
 		return fmt.Errorf("%w: %w", ErrNoPeers, err)
 	case errors.Is(err, kad.ErrValueTooLarge):
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
-	case errors.Is(err, kad.ErrKeyLength), errors.Is(err, kad.ErrWorseRecord):
+	case errors.Is(err, kad.ErrKeyLength), errors.Is(err, kad.ErrWorseRecord), errors.Is(err, kad.ErrInvalidRecord):
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return err
@@ -82,7 +82,7 @@ func (q *query) stir() {
 	}
 }
 
-// errFound ends next when a reply has brought what FindPeer seeks.
+// errFound ends next when a reply has brought what LookupPeer seeks.
 var errFound = errors.New("found")
 
 // next waits for the next event. When the context ends, so does the query, at once.
@@ -114,7 +114,13 @@ func (q *query) next(ctx context.Context) (kad.Event, error) {
 
 // finish ends the query in the core, with what it has, and gives its last event.
 func (q *query) finish() kad.Event {
-	_ = q.n.do(kad.Input{Kind: kad.OpFinish, Query: q.id}, nil) // it may have ended by itself meanwhile
+	// Once ends a search. A put or a provide that still looks would go on to give: twice ends it, since nobody waits for
+	// it any more. It may have ended by itself meanwhile.
+	for range 2 {
+		if q.n.do(kad.Input{Kind: kad.OpFinish, Query: q.id}, nil) != nil {
+			break
+		}
+	}
 	q.n.mu.Lock()
 	delete(q.n.queries, q.id)
 	q.n.mu.Unlock()
@@ -157,7 +163,7 @@ func queryError(e kad.QueryErr) error {
 	return nil
 }
 
-// found gives the FindPeer that a reply belongs to the addresses of the peer that it seeks.
+// found gives the LookupPeer that a reply belongs to the addresses of the peer that it seeks.
 func (n *Node) found(id kad.QueryID, closer []kad.PeerInfo) {
 	n.mu.Lock()
 	q := n.queries[id]
@@ -186,7 +192,12 @@ type Stats struct {
 	Duration                      time.Duration
 }
 
-func statsOf(s kad.Stats) Stats {
+// statsOf a query that has ended, or runs.
+func (n *Node) statsOf(s kad.Stats) Stats {
+	end := s.End
+	if end == 0 && s.Start != 0 {
+		end = n.clock.now()
+	}
 	return Stats{Requests: s.Requests, Successes: s.Successes, Failures: s.Failures, Hops: s.Hops,
-		Duration: time.Duration(s.End - s.Start)}
+		Duration: time.Duration(end - s.Start)}
 }

@@ -368,7 +368,7 @@ func TestPrivateAddresses(t *testing.T) {
 	require.NoError(t, n.Connect(context20(t), info(servers[0])))
 	h := connect(t, bare(t), n)
 	// That the server answers proves it at an address which a public swarm does not want.
-	put, err := n.PutRecord(context20(t), p2p.Record{Key: []byte("/v/k"), Value: []byte("ok k")}, kad.One, servers[0].ID())
+	put, err := n.PutRecordTo(context20(t), p2p.Record{Key: []byte("/v/k"), Value: []byte("ok k")}, []peer.ID{servers[0].ID()}, kad.One)
 	require.NoError(t, err)
 	assert.Len(t, put.Stored, 1)
 	assert.Empty(t, n.Table())
