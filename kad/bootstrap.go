@@ -12,6 +12,7 @@ const maxGrind = 12
 // query with one id; its lookups run one after the other, each with a deadline and an event of its own. They bring peers
 // to the table by the way all others take: who answers is confirmed, and who is confirmed is admitted.
 func (k *Kademlia) bootstrap(now Time, out *Output) {
+	k.bootstrapBegins(now)
 	if k.table.Len() == 0 {
 		out.Err = ErrNoKnownPeers
 		return
@@ -38,6 +39,7 @@ func (k *Kademlia) endBootstrap(now Time, q *query, late bool, out *Output) (ove
 	ev.Remaining = uint32(len(q.targets))
 	ev.Err = timeoutIf(late)
 	if len(q.targets) == 0 {
+		k.bootstrapEnds(now)
 		return true
 	}
 	b := q.targets[0]

@@ -57,11 +57,11 @@ type Limits struct {
 	Records          int // 1024, as libp2p-kad's MemoryStore: 65 MiB of values at the most
 	RecordBytes      int // 66,560: a value of this size or more is refused, as libp2p-kad's MemoryStore does
 	RecordKeyBytes   int // 1024: a namespace and a name take less than 100 bytes
-	ProviderKeys     int // 1024, as libp2p-kad's MemoryStore
+	ProviderKeys     int // 1024, as libp2p-kad's MemoryStore; what this node provides displaces what others do
 	ProvidersPerKey  int // 20: as many as an answer can carry; newcomers are ignored when it is full (Sybils cannot evict)
 	ProviderKeyBytes int // 80: ipfs-kad L493
 	Queries          int // 1024 at once: each takes about 30 KiB at its largest
-	JobQueries       int // 100 of them at once for the jobs, as libp2p-kad: so many announcements under way
+	JobQueries       int // 100 of them at once for the jobs, as libp2p-kad, and never more than half: the rest is the application's
 	JobStarts        int // 10 new ones of the jobs in one Step, as libp2p-kad: a Step stays short
 	Held             int // 256 requests that wait for the application's word, each with one record
 	GroupPeers       int // 3 peers of one Group in the table (ipfs-kad L289)
@@ -99,14 +99,17 @@ func Classic() Config {
 }
 
 // Amino is the IPFS network's: ten requests in flight, a lookup that is settled by its three nearest and then asks the K
-// nearest, records that expire after 48 h wherever they are.
+// nearest, records that expire after 48 h wherever they are. Holders do not replicate: neither of the two specifications
+// has them do so and go-libp2p-kad-dht's do not, so whoever wants a record to live publishes it again, and a get mends
+// the holders that it meets (ipfs-kad L617).
 func Amino() Config {
 	return Config{
-		Alpha:             10,
-		Beta:              3,
-		ProvideInterval:   22 * Hour,
-		BootstrapInterval: 10 * Minute,
-		FlatExpiry:        true,
+		Alpha:               10,
+		Beta:                3,
+		ReplicationInterval: -1,
+		ProvideInterval:     22 * Hour,
+		BootstrapInterval:   10 * Minute,
+		FlatExpiry:          true,
 	}.withDefaults()
 }
 

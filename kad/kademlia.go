@@ -14,7 +14,7 @@ type Kademlia struct {
 	dir  *Directory // private, or frozen and shared
 	self Peer
 	key  Key      // of self, as the table and decay of expiry need it
-	rng  rand.PCG // 16 bytes of state; the only source of chance, and for bootstrap targets alone
+	rng  rand.PCG // 16 bytes of state; the only source of chance: of bootstrap targets, and of when what runs by itself does
 
 	table Table
 	store Store
@@ -71,7 +71,7 @@ func (k *Kademlia) Wake() Time {
 		at = earlier(at, q.wake())
 	}
 	at = earlier(at, earlier(k.held.wake(), k.probes.wake()))
-	at = earlier(at, earlier(k.schedule.wake(), k.jobs.wake()))
+	at = earlier(at, earlier(k.refreshWake(), k.jobsWake()))
 	return earlier(at, k.nextSweep)
 }
 

@@ -11,7 +11,8 @@ import (
 // An Output may be shared by nodes that have a Directory each. The memory of a query that one of them ended holds no handle
 // for the next: the other's sweep would mark a peer that its Directory does not know.
 func TestOutputSharedByNodes(t *testing.T) {
-	large, small := newNode(t, Config{Mode: ModeServer}), newNode(t, Config{Mode: ModeServer})
+	cfg := quiet(Config{Mode: ModeServer})
+	large, small := newNode(t, cfg), newNode(t, cfg)
 	var out Output
 	fill(t, large, 100)
 	fill(t, small, 1)

@@ -24,7 +24,7 @@ func (k *Kademlia) putRecord(now Time, in *Input, out *Output) {
 		return
 	}
 	if q := k.begin(now, ResPutRecord, rec.Key, out); q != nil {
-		q.setRecord(now, rec, in, k.cfg)
+		k.setRecord(now, q, rec, in)
 		k.look(now, q, SendFindNode, KeyOf(q.key), k.cfg.K, out)
 		k.advance(now, q, out)
 	}
@@ -61,19 +61,26 @@ func (k *Kademlia) putRecordTo(now Time, in *Input, out *Output) {
 			q.heard.add(p, info.Addrs)
 		}
 	}
-	q.setRecord(now, in.Valid.record, in, k.cfg)
+	k.setRecord(now, q, in.Valid.record, in)
 	k.give(now, q, SendPutRecord, out.handles)
 	k.advance(now, q, out)
 }
 
 // setRecord copies what is to be sent, once for all who get it: commands alias it until the last of them is sent, which may
 // be after the query has ended. So it is never written to again.
-func (q *query) setRecord(now Time, r Record, in *Input, cfg *Config) {
+func (k *Kademlia) setRecord(now Time, q *query, r Record, in *Input) {
 	q.quorum = in.Quorum
-	q.record.Record = Record{Key: q.key, Value: bytes.Clone(r.Value), Publisher: bytes.Clone(r.Publisher), Expires: r.Expires}
-	if r.Expires == 0 && cfg.RecordTTL > 0 {
-		q.record.Expires = now + Time(cfg.RecordTTL)
+	q.record.Record = Record{Key: q.key, Value: bytes.Clone(r.Value), Publisher: bytes.Clone(r.Publisher)}
+	q.record.Expires = k.sentExpiry(now, r.Expires)
+}
+
+// sentExpiry is the end that a record is sent with: its own, or RecordTTL from now if it has none. What is stored here is
+// not changed by it.
+func (k *Kademlia) sentExpiry(now, own Time) Time {
+	if own == 0 && k.cfg.RecordTTL > 0 {
+		return now + Time(k.cfg.RecordTTL)
 	}
+	return own
 }
 
 // endPutRecord goes on from finding the nearest to giving them the record, and from that to the end. The quorum is measured

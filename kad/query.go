@@ -32,6 +32,7 @@ type query struct {
 	quorum  Quorum
 	targets []int // bootstrap: the buckets still to be refreshed
 	early   bool  // the application has ended it
+	job     bool  // one of those that jobs counts
 	closest []Peer
 }
 
@@ -190,6 +191,9 @@ func (k *Kademlia) newQuery(now Time, kind ResultKind, key []byte, out *Output) 
 // the Fixed that it does not need.
 func (k *Kademlia) retire(q *query, out *Output) {
 	k.queries = slices.DeleteFunc(k.queries, func(x *query) bool { return x == q })
+	if q.job {
+		k.jobs.running--
+	}
 	if len(out.spare) < maxKeptQueries {
 		clear(q.heard)
 		clear(q.holders)

@@ -34,7 +34,7 @@ func (k *Kademlia) protocolsChanged(now Time, p Peer, in *Input, out *Output) {
 		return
 	}
 	k.dir.SetAddrs(p, addrs)
-	k.table.Remove(p)
+	k.evict(now, p, out)
 }
 
 // admit gives a peer that serves the protocol a place in the table, and tells what became of it: RoutingUpdated if it has
@@ -60,6 +60,7 @@ func (k *Kademlia) admit(now Time, p Peer, addrs Addrs, out *Output) {
 	}
 	switch res, lru := k.table.Insert(now, p, k.connected(p), k.cfg.PendingTimeout); res {
 	case Inserted:
+		k.peerEntered(now)
 		k.routingUpdated(p, 0, true, out)
 	case InsertPending:
 		out.event(PendingRoutablePeer).Peer = k.dir.Info(p)
@@ -67,6 +68,19 @@ func (k *Kademlia) admit(now Time, p Peer, addrs Addrs, out *Output) {
 	case InsertFull:
 		out.event(RoutablePeer).Peer = k.dir.Info(p)
 	}
+}
+
+// insert gives a peer a place, or lets it wait for one, unless its network has as many as it may have: to those the table is
+// full.
+func (k *Kademlia) insert(now Time, p Peer, addrs Addrs) (res Insertion, lru Peer) {
+	connected := k.connected(p)
+	if k.cfg.Group != nil && k.table.hasRoom(p, connected) && !k.diverse(p, k.table.bucketOf(p), addrs) {
+		return InsertFull, 0
+	}
+	if res, lru = k.table.Insert(now, p, connected, k.cfg.PendingTimeout); res == Inserted {
+		k.entered(now, p)
+	}
+	return res, lru
 }
 
 // dialHead asks the host to see whether the peer whose place somebody wants still lives. It is never connected: nobody
@@ -91,6 +105,7 @@ func (k *Kademlia) applyPending(now Time, out *Output) {
 			return
 		}
 		if p != 0 {
+			k.peerEntered(now)
 			k.routingUpdated(p, evicted, true, out)
 		}
 	}
@@ -103,7 +118,7 @@ func (k *Kademlia) addAddress(now Time, p Peer, addr []byte, out *Output) {
 		out.Update = UpdateFailed
 		return
 	}
-	res, lru := k.table.Insert(now, p, k.connected(p), k.cfg.PendingTimeout)
+	res, lru := k.insert(now, p, k.dir.Addrs(p).Add(addr))
 	switch res {
 	case InsertFull:
 		out.Update = UpdateFailed
@@ -111,6 +126,9 @@ func (k *Kademlia) addAddress(now Time, p Peer, addr []byte, out *Output) {
 	case InsertPending:
 		out.Update = UpdatePending
 		k.dialHead(lru, out)
+	case Inserted:
+		out.Update = UpdateSuccess
+		k.peerEntered(now)
 	default:
 		out.Update = UpdateSuccess
 	}

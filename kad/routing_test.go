@@ -101,7 +101,7 @@ func TestManyQueriesEndAtOnce(t *testing.T) {
 // A peer that is being asked can fall off the end of the list, pushed out by nearer ones. Its answer counts no more, but it
 // makes room for the next to be asked at once.
 func TestAnswerFromBeyondTheList(t *testing.T) {
-	k := newNode(t, Config{Mode: ModeServer, Alpha: 2, Patience: -1})
+	k := newNode(t, quiet(Config{Mode: ModeServer, Alpha: 2, Patience: -1}))
 	var out Output
 	target := KeyOf([]byte("k"))
 	made := 0

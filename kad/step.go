@@ -26,6 +26,9 @@ func (k *Kademlia) step(now Time, in *Input, out *Output) {
 	if k.nextSweep == 0 && !k.dir.frozen {
 		k.nextSweep = now + Time(sweepInterval)
 	}
+	if k.jobs.list[0].since == 0 { // the first Step
+		k.startJobs(now)
+	}
 	in.Peer.Peer = k.lookup(in.Peer) // once for all that follows
 	switch in.Kind {
 	case InNone:
@@ -49,6 +52,7 @@ func (k *Kademlia) step(now Time, in *Input, out *Output) {
 	case ListenAddr:
 		k.listen = k.listen.Add(in.Addr)
 		k.ownAddrsChanged(out)
+		k.listensAnew(now)
 	case ListenAddrExpired:
 		k.listen = k.listen.Remove(in.Addr)
 		k.ownAddrsChanged(out)
@@ -110,6 +114,7 @@ func (k *Kademlia) hook(now Time, in *Input, out *Output) {
 		k.failEverywhere(now, p, out)
 		k.table.HeadFailed(now, p)
 		k.applyPending(now, out)
+		k.peerFailed(now, p, ErrDial, out)
 	case OpAddAddress:
 		k.addAddress(now, p, in.Addr, out)
 	case OpRemoveAddress:
@@ -172,6 +177,7 @@ func (k *Kademlia) visit(mark func(Peer)) {
 		q.visit(mark)
 	}
 	k.held.visit(mark)
+	k.probes.visit(mark)
 	for r := range k.store.AllProviders() {
 		mark(r.Provider)
 	}

@@ -17,6 +17,13 @@ func newNode(t testing.TB, cfg Config) *Kademlia {
 	return k
 }
 
+// quiet is a configuration of a node that does nothing by itself.
+func quiet(cfg Config) Config {
+	cfg.ReplicationInterval, cfg.PublicationInterval, cfg.ProvideInterval = -1, -1, -1
+	cfg.BootstrapInterval, cfg.BootstrapThrottle, cfg.ProbeInterval = -1, -1, -1
+	return cfg
+}
+
 func TestNew(t *testing.T) {
 	_, err := New(nil, NewDirectory(), Config{})
 	require.ErrorIs(t, err, ErrPeerID)
@@ -196,7 +203,7 @@ func TestFrozenDirectory(t *testing.T) {
 		dir.SetAddrs(p, Addrs(nil).Add(fmt.Appendf(nil, "/mem/%d", i)))
 	}
 	dir.Freeze()
-	cfg := Config{Mode: ModeServer}.withDefaults()
+	cfg := quiet(Config{Mode: ModeServer}).withDefaults()
 	nodes := make([]Kademlia, 51)
 	var out Output
 	for p := Peer(1); p <= 50; p++ {
@@ -423,8 +430,11 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 				t.Fatalf("seed %d: handle %d is nobody's", seed, p)
 			}
 		})
-		if in.Kind == Tick { // there is less than one Step does, so nothing is left: a host that obeys Wake never spins
-			require.True(t, k.Wake() == 0 || k.Wake() > now, "seed %d", seed)
+		// What is due takes a few Steps at the most: a host that obeys Wake never spins.
+		for n := 0; in.Kind == Tick && k.Wake() != 0 && k.Wake() <= now; n++ {
+			require.Less(t, n, 100, "seed %d", seed)
+			k.Step(now, Input{Kind: Tick}, &out)
+			observe()
 		}
 	}
 	k.table.check(t)
@@ -436,7 +446,6 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 		now = max(now, k.Wake())
 		k.Step(now, Input{Kind: Tick}, &out)
 		observe()
-		require.True(t, k.Wake() == 0 || k.Wake() > now, "seed %d", seed)
 	}
 	require.Empty(t, k.queries, "seed %d", seed)
 	require.NotEmpty(t, last)
