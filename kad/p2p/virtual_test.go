@@ -46,7 +46,7 @@ func virtual(t *testing.T, count int, test func(t *testing.T, hosts []host.Host)
 
 // on starts a node on a host that is there.
 func on(t *testing.T, h host.Host, mode kad.Mode) *p2p.Node {
-	n, err := p2p.New(p2p.Config{Host: h, Kad: kad.Config{Mode: mode, BootstrapInterval: -1, BootstrapThrottle: -1, ProbeInterval: -1}, Validators: p2p.Namespaces("v", "pk")})
+	n, err := p2p.New(p2p.Config{Host: h, Kad: kad.Config{Mode: mode, Patience: -1, BootstrapInterval: -1, BootstrapThrottle: -1, ProbeInterval: -1}, Validators: p2p.Namespaces("v", "pk")})
 	require.NoError(t, err)
 	require.NoError(t, n.Start(t.Context()))
 	return n
