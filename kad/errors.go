@@ -24,6 +24,9 @@ var (
 	ErrUnknownQuery   = errors.New("query: no such query is running")
 	ErrNoPeers        = errors.New("query: no peers given")
 
+	// The held request: it was answered, its time is over, or its connection is gone.
+	ErrUnknownRequest = errors.New("request: no such request is held")
+
 	// A Directory makes no handle for it; a frozen one for nobody that it does not know.
 	ErrPeerID = errors.New("peer id: empty or longer than 128 bytes")
 	// Wrapped with the field, what it is and what it may be.

@@ -13,6 +13,7 @@ const (
 	InboundRequest      // Peer, Request kind in Inbound, Key, counts, Record; Held: it waits for OpAccept or OpRefuse
 	QueryProgressed     // Query, Result, Stats, Step
 	ModeChanged         // Mode
+	PeerEvicted         // Peer, Bucket: it has left the table, because it fails or serves no more, and nobody waited for its place
 )
 
 // ResultKind is which operation a QueryProgressed speaks of.

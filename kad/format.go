@@ -54,7 +54,7 @@ var commandNames = [...]string{
 var eventNames = [...]string{
 	EvNone: "none", RoutingUpdated: "routing_updated", UnroutablePeer: "unroutable_peer", RoutablePeer: "routable_peer",
 	PendingRoutablePeer: "pending_routable_peer", InboundRequest: "inbound_request", QueryProgressed: "query_progressed",
-	ModeChanged: "mode_changed",
+	ModeChanged: "mode_changed", PeerEvicted: "peer_evicted",
 }
 
 var resultNames = [...]string{
@@ -167,6 +167,9 @@ func (n Names) Event(e *Event) string {
 		l.flag("new", e.New)
 		l.pair("bucket", fmt.Sprint(e.Bucket))
 		l.peer("old", e.Old)
+	}
+	if e.Kind == PeerEvicted {
+		l.pair("bucket", fmt.Sprint(e.Bucket))
 	}
 	l.key("key", e.Key)
 	if len(e.Record.Key) > 0 {

@@ -21,7 +21,7 @@ func TestKindNames(t *testing.T) {
 	}
 	distinct(int(OpRefuse)+1, func(i int) string { return InputKind(i).String() })
 	distinct(int(SetProtocols)+1, func(i int) string { return CommandKind(i).String() })
-	distinct(int(ModeChanged)+1, func(i int) string { return EventKind(i).String() })
+	distinct(int(PeerEvicted)+1, func(i int) string { return EventKind(i).String() })
 	distinct(int(ResRepublishRecord)+1, func(i int) string { return ResultKind(i).String() })
 	distinct(int(QueryQuorumFailed)+1, func(i int) string { return QueryErr(i).String() })
 	distinct(int(ErrRefused)+1, func(i int) string { return ErrorKind(i).String() })

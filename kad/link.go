@@ -40,6 +40,7 @@ func (k *Kademlia) connect(now Time, p Peer) *link {
 	i, ok := k.linkAt(p)
 	if !ok {
 		k.links = slices.Insert(k.links, i, link{peer: p})
+		k.signOfLife(now)
 		k.table.Update(now, p, true)
 	}
 	return &k.links[i]
@@ -54,6 +55,10 @@ func (k *Kademlia) disconnect(now Time, p Peer, out *Output) {
 	k.links = slices.Delete(k.links, i, i+1)
 	k.table.Update(now, p, false)
 	k.failEverywhere(now, p, out)
+	if k.probes.take(p) {
+		k.peerFailed(now, p, ErrTimeout, out)
+	}
+	k.held.drop(p)
 }
 
 // connectionEstablished adds a connection; one that is told of again replaces what was known of it.

@@ -59,6 +59,18 @@ func (t *Table) HeadFailed(now Time, head Peer) {
 	}
 }
 
+// takePlace gives a free place of bucket b to whoever waits for one there, and says who that is; 0: nobody.
+func (t *Table) takePlace(now Time, b int) Peer {
+	for i, w := range t.pending {
+		if int(w.bucket) == b {
+			t.dropPending(i)
+			t.place(w.peer, b, statusAt(now, w.connected))
+			return w.peer
+		}
+	}
+	return 0
+}
+
 // NextPending is when the first of those that wait must be looked at again; 0 if nobody waits.
 func (t *Table) NextPending() Time {
 	var at Time

@@ -7,6 +7,15 @@ import "bytes"
 // still counts as long as the phase lasts; the second one of the same peer never does.
 func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 	q, p := k.query(in.Query), in.Peer.Peer
+	if p != 0 && k.probeReply(now, in, out) {
+		return
+	}
+	if in.Kind == QueryError && p != 0 && p != k.self { // of a query that has ended, too
+		k.peerFailed(now, p, in.Err, out)
+	}
+	if q == nil && p != 0 {
+		k.pacing.arrive(now, in.Query, p, in.Kind == QueryError)
+	}
 	if q == nil || p == 0 || !q.fits(in) {
 		return
 	}
@@ -30,7 +39,9 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 	if !inTime { // it was counted as a failure when its time had passed
 		q.stats.Failures--
 	}
-	k.table.Touch(now, p)
+	if in.Kind != AddProviderRes { // which says that we have written, and not that anybody has read
+		k.peerAnswered(now, p)
+	}
 	switch in.Kind {
 	case GetRecordRes:
 		k.recordFound(now, q, p, in.Valid, out)

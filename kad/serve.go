@@ -7,11 +7,19 @@ import "bytes"
 // anybody, starts a query or changes the table: a request costs its sender more than it costs us. Nothing is allocated
 // either, once the Output is warm, but for what is stored.
 
+// maxSoughtKey is the longest key that is looked for. A key is hashed under the host's lock: 16 KiB take some 12 µs, and the
+// 4 MiB that fit in a frame 3 ms. No peer id, CID or name has more than a few hundred bytes, and libp2p-kad, whose frames
+// end at 16 KiB, could never ask for more.
+const maxSoughtKey = 16 << 10
+
+// sought says whether a key is one that is looked for: not empty (libp2p-kad L490), and not too long.
+func sought(key []byte) bool { return len(key) > 0 && len(key) <= maxSoughtKey }
+
 // serveFindNode answers with the K nearest of the table, without the asker and this node. Whoever's id is the key is
 // added if anything is known of it, be it a client or reachable at private addresses only (ipfs-kad L427-L432). Peers
 // without an address are of no use to the asker and left out.
 func (k *Kademlia) serveFindNode(in *Input, out *Output) {
-	if len(in.Key) == 0 { // libp2p-kad L490
+	if !sought(in.Key) {
 		k.refuse(in, out)
 		return
 	}
@@ -69,7 +77,7 @@ func (k *Kademlia) appendNamed(in *Input, asker Peer, first int, out *Output) {
 
 // serveGetRecord answers with the record, unless it has expired, and always with the nearest peers (libp2p-kad L494).
 func (k *Kademlia) serveGetRecord(now Time, in *Input, out *Output) {
-	if len(in.Key) == 0 {
+	if !sought(in.Key) {
 		k.refuse(in, out)
 		return
 	}
@@ -87,17 +95,34 @@ func (k *Kademlia) serveGetRecord(now Time, in *Input, out *Output) {
 	ev.NumCloser, ev.Found = len(cmd.Closer), ok
 }
 
-// servePutRecord stores a validated record unless a better one is stored, and echoes it (libp2p-kad L498-L500).
+// servePutRecord stores a validated record unless a better one is stored, and echoes it (libp2p-kad L498-L500). One that is
+// too large for any store here is refused before its key is hashed.
 func (k *Kademlia) servePutRecord(now Time, in *Input, out *Output) {
 	rec := in.Valid.record
-	if !in.Valid.ok || k.storeReceived(now, in.Valid) != nil {
+	if !in.Valid.ok || len(rec.Key) > k.cfg.Limits.RecordKeyBytes || len(rec.Value) >= k.cfg.Limits.RecordBytes {
 		k.refuse(in, out)
 		return
 	}
+	if k.cfg.FilterRecords {
+		k.holdRecord(now, in, out)
+		return
+	}
+	if k.storeReceived(now, in.Valid) != nil {
+		k.refuse(in, out)
+		return
+	}
+	k.acknowledgePut(in, rec, out)
+	k.tellRecord(k.inbound(in, out), rec, out)
+}
+
+// acknowledgePut echoes what was stored.
+func (k *Kademlia) acknowledgePut(in *Input, rec Record, out *Output) {
 	cmd := k.respond(RespondPutRecord, in, out)
 	cmd.Key, cmd.Record, cmd.Found = rec.Key, rec, true
+}
 
-	ev := k.inbound(in, out)
+// tellRecord puts the record of a request into its event.
+func (k *Kademlia) tellRecord(ev *Event, rec Record, out *Output) {
 	ev.Key = out.keep(rec.Key)
 	ev.Record = Record{Key: ev.Key, Value: out.keep(rec.Value), Publisher: out.keep(rec.Publisher), Expires: rec.Expires}
 }
@@ -224,22 +249,45 @@ func (k *Kademlia) serveAddProvider(now Time, in *Input, out *Output) {
 	if len(addrs) > maxProviderAddrBytes {
 		addrs = addrs.clone(maxProviderAddrBytes)
 	}
-	rec := ProviderRecord{Key: in.Key, Provider: asker, Addrs: addrs, Received: now}
-	if k.cfg.ProviderTTL > 0 {
-		rec.Expires = now + Time(k.cfg.ProviderTTL)
+	in.Peer.Peer = asker
+	if k.cfg.FilterRecords {
+		k.holdProvider(now, in, addrs, out)
+		return
 	}
-	if k.store.AddProvider(rec) != nil {
+	if k.storeProvider(now, in, addrs) != nil {
 		k.refuse(in, out)
 		return
 	}
-	cmd := k.respond(RespondAddProvider, in, out)
-	first := len(out.peers)
-	out.peers = append(out.peers, PeerInfo{Peer: asker, ID: k.dir.ID(asker), Addrs: addrs})
-	if k.cfg.EchoAddProvider {
-		cmd.Providers = out.since(first)
+	k.acknowledgeProvider(in, addrs, out)
+	k.tellProvider(k.inbound(in, out), asker, addrs, out)
+}
+
+// storeProvider stores that the asker provides what has the key.
+func (k *Kademlia) storeProvider(now Time, in *Input, addrs Addrs) error {
+	rec := ProviderRecord{Key: in.Key, Provider: in.Peer.Peer, Addrs: addrs, Received: now}
+	if k.cfg.ProviderTTL > 0 {
+		rec.Expires = now + Time(k.cfg.ProviderTTL)
 	}
-	ev := k.inbound(in, out)
-	ev.Providers, ev.NumProviders = out.since(first), 1
+	return k.store.AddProvider(rec)
+}
+
+// acknowledgeProvider ends an ADD_PROVIDER that was stored.
+func (k *Kademlia) acknowledgeProvider(in *Input, addrs Addrs, out *Output) {
+	cmd := k.respond(RespondAddProvider, in, out)
+	if k.cfg.EchoAddProvider {
+		cmd.Providers = k.providerInfo(in.Peer.Peer, addrs, out)
+	}
+}
+
+// tellProvider puts the provider of a request into its event.
+func (k *Kademlia) tellProvider(ev *Event, asker Peer, addrs Addrs, out *Output) {
+	ev.Providers, ev.NumProviders = k.providerInfo(asker, addrs, out), 1
+}
+
+func (k *Kademlia) providerInfo(p Peer, addrs Addrs, out *Output) []PeerInfo {
+	first := len(out.peers)
+	out.peers = append(out.peers, PeerInfo{Peer: p, ID: k.dir.ID(p), Addrs: addrs})
+	return out.since(first)
 }
 
 // servePing answers, though nobody has to any more (libp2p-kad L511): whoever still pings wants to know

@@ -177,6 +177,7 @@ func (k *Kademlia) visit(mark func(Peer)) {
 		q.visit(mark)
 	}
 	k.held.visit(mark)
+	k.pacing.visit(mark)
 	k.probes.visit(mark)
 	for r := range k.store.AllProviders() {
 		mark(r.Provider)

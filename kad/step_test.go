@@ -505,12 +505,15 @@ func TestNoTTL(t *testing.T) {
 	require.NotEmpty(t, out.Commands[0].Providers[0].Addrs)
 }
 
-// Keys longer than 64 KiB do not stay in the Output.
+// Values longer than 64 KiB do not stay in the Output.
 func TestOutputGivesBack(t *testing.T) {
 	k := newNode(t, Config{Mode: ModeServer})
 	var out Output
-	k.Step(1, Input{Kind: FindNodeReq, Key: make([]byte, maxKeptBytes+1)}, &out)
-	require.Equal(t, RespondFindNode, out.Commands[0].Kind)
+	v, err := Validate(AcceptAll{}, Record{Key: []byte("k"), Value: make([]byte, maxKeptBytes+1)}, 1)
+	require.NoError(t, err)
+	k.Step(1, Input{Kind: PutRecord, Valid: v}, &out)
+	require.Equal(t, RespondPutRecord, out.Commands[0].Kind)
+	require.NotZero(t, cap(out.bytes))
 	k.Step(1, Input{Kind: Tick}, &out)
 	require.Zero(t, cap(out.bytes))
 	require.Empty(t, out.Commands)

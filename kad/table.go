@@ -169,6 +169,16 @@ func (t *Table) Insert(now Time, p Peer, connected bool, timeout Duration) (res 
 	return InsertPending, head.peer
 }
 
+// hasRoom says whether Insert would give a peer that is neither in the table nor waiting a place, or let it wait for one.
+func (t *Table) hasRoom(p Peer, connected bool) bool {
+	b := t.bucketOf(p)
+	if b == KeyBits || t.index(p, b) >= 0 || t.pendingIndex(p) >= 0 {
+		return false
+	}
+	from, to := t.bucket(b)
+	return to-from < t.k || connected && !t.entries[from].connected() && !t.hasPending(b)
+}
+
 // Update sets a peer's status: it moves to the end of the part of its bucket that it now belongs to. When the head of a
 // bucket reconnects, it has proved that it lives, and whoever waited for its place is dropped.
 func (t *Table) Update(now Time, p Peer, connected bool) {
