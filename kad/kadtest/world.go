@@ -48,6 +48,15 @@ func NewWorld(t testing.TB, seed uint64) *World {
 	return w
 }
 
+// TB is the test that the world belongs to.
+func (w *World) TB() testing.TB { return w.t }
+
+// Hold puts a record into a node's store by hand, as if somebody had stored it there, without an end.
+func (w *World) Hold(n *Node, r kad.Record) {
+	v := w.Record(r)
+	require.NoError(w.t, n.K.Store().Put(kad.StoredRecord{Record: v.Record(), Rank: v.Rank()}))
+}
+
 // Now is the time of the world.
 func (w *World) Now() kad.Time { return w.env.Now }
 
