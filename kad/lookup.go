@@ -300,7 +300,6 @@ func (l *Lookup) Fail(p Peer) bool {
 // Finish ends the lookup with what it has.
 func (l *Lookup) Finish() {
 	l.done = true
-	l.waiting = l.waiting[:0]
 }
 
 // Done says whether the lookup has ended.

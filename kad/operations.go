@@ -80,6 +80,7 @@ func (k *Kademlia) endPhase(now Time, q *query, late bool, out *Output) (over bo
 		var hops int
 		q.closest, hops = q.lookup.Result(q.closest[:0])
 		q.stats.Hops = max(q.stats.Hops, uint32(hops))
+		k.pacing.leave(q.id, q.lookup.waiting)
 	}
 	switch q.kind {
 	case ResBootstrap:

@@ -9,8 +9,21 @@ package kad
 // mean deviation of the time that they took, apart for peers that were connected when they were asked and for those that
 // had to be dialled, which takes two or three round trips more. Time is Step's, numbers are integers: it can be replayed.
 
-// pacing is what a node has learnt: 24 bytes.
-type pacing struct{ connected, dialled estimate }
+// pacing is what a node has learnt.
+type pacing struct {
+	connected, dialled estimate
+	stragglers         []straggler // in the order in which their queries ended; nil until there is one
+}
+
+// straggler is a request that its query did not wait for. Its answer still teaches: or a node would only ever learn from
+// the quick, and miss the slow each time.
+type straggler struct {
+	query QueryID
+	inFlight
+}
+
+// maxStragglers bounds them: three times as many as a lookup leaves behind if a fifth of the peers is dead; 800 bytes.
+const maxStragglers = 16
 
 // estimate follows the time that answers take, in microseconds: over an hour in 32 bits.
 type estimate struct {
@@ -41,6 +54,8 @@ func (e *estimate) patience() Duration {
 }
 
 // learn takes the time of one more answer, with the gains of RFC 6298: an eighth of the mean, a quarter of the deviation.
+// The deviation falls four times more slowly than it rises: if one peer of ten is slow, nine quick answers must not make
+// forget it, or the slow one would be missed each time.
 func (e *estimate) learn(took Duration) {
 	us := min(max(took, 0), maxSample) / 1000
 	if e.answers == 0 {
@@ -49,7 +64,11 @@ func (e *estimate) learn(took Duration) {
 	}
 	off := us - Duration(e.mean)
 	e.mean = uint32(Duration(e.mean) + off/8)
-	e.deviation = uint32(Duration(e.deviation) + (max(off, -off)-Duration(e.deviation))/4)
+	if more := max(off, -off) - Duration(e.deviation); more > 0 {
+		e.deviation += uint32(more / 4)
+	} else {
+		e.deviation -= uint32(-more / 16)
+	}
 	e.answers = min(e.answers+1, halvings)
 }
 
@@ -70,6 +89,39 @@ func (p *pacing) patience(dialled bool, cfg *Config) Duration {
 		return min(cfg.Patience, cfg.PeerTimeout)
 	}
 	return min(p.of(dialled).patience(), cfg.PeerTimeout)
+}
+
+// leave remembers whom a lookup that ends has lost patience with. Of too many the newest stay.
+func (p *pacing) leave(query QueryID, f flight) {
+	for i := range f {
+		if f[i].stage == timely {
+			continue
+		}
+		if len(p.stragglers) == maxStragglers {
+			p.stragglers = p.stragglers[:copy(p.stragglers, p.stragglers[1:])]
+		}
+		p.stragglers = append(p.stragglers, straggler{query, f[i]})
+	}
+}
+
+// arrive takes the answer of a straggler, or its failure, which teaches nothing.
+func (p *pacing) arrive(now Time, query QueryID, peer Peer, failed bool) {
+	for i := range p.stragglers {
+		if s := &p.stragglers[i]; s.query == query && s.peer == peer {
+			if !failed {
+				p.of(s.dialled).learn(Duration(now - s.asked))
+			}
+			p.stragglers = append(p.stragglers[:i], p.stragglers[i+1:]...)
+			return
+		}
+	}
+}
+
+// visit marks the peers of stragglers.
+func (p *pacing) visit(mark func(Peer)) {
+	for i := range p.stragglers {
+		mark(p.stragglers[i].peer)
+	}
 }
 
 // inFlight is a request whose answer is awaited.

@@ -13,10 +13,8 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 	if in.Kind == QueryError && p != 0 && p != k.self { // of a query that has ended, too
 		k.peerFailed(now, p, in.Err, out)
 	}
-	if q == nil && p != 0 {
-		k.pacing.arrive(now, in.Query, p, in.Kind == QueryError)
-	}
 	if q == nil || p == 0 || !q.fits(in) {
+		k.pacing.arrive(now, in.Query, p, in.Kind == QueryError)
 		return
 	}
 	if in.Kind == QueryError || in.Kind == PutRecordRes && !q.echoes(in) {
