@@ -99,9 +99,18 @@ func (k *Kademlia) Directory() *Directory { return k.dir }
 
 // ClosestLocal appends the peers of the table that are nearest to the key's point, at most K, nearest first.
 func (k *Kademlia) ClosestLocal(key []byte, dst []PeerInfo) []PeerInfo {
+	return k.FindClosestLocal(key, nil, 0, dst)
+}
+
+// FindClosestLocal is what the peer with the id source would be told of a key: at most n peers (0, or more than K: K), without
+// the source itself, if it is given.
+func (k *Kademlia) FindClosestLocal(key, source []byte, n int, dst []PeerInfo) []PeerInfo {
+	if n <= 0 || n > k.cfg.K {
+		n = k.cfg.K
+	}
 	target := KeyOf(key)
-	for _, n := range k.table.Nearest(nil, &target, k.cfg.K) {
-		dst = append(dst, k.info(n))
+	for _, near := range k.table.Nearest(nil, &target, n, k.dir.Find(source)) {
+		dst = append(dst, k.info(near))
 	}
 	return dst
 }

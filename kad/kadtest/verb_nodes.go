@@ -10,18 +10,19 @@ import (
 )
 
 var verbNodes = verb{
-	usage: "nodes NAME… NAME=BITS… [preset=classic|amino] [mode=client|auto] [LIMIT=N] [SPAN=DURATION] [FLAG]",
+	usage: "nodes NAME… NAME=BITS… [preset=classic|amino] [mode=client|auto] [LIMIT=N] [SPAN=DURATION] [group=TEXT] [FLAG] (with group=G they listen at /mem/G/NAME, and with the flag diverse they limit the peers of one G)",
 	do: func(e *Env, a args) error {
 		cfg, err := config(&a)
 		if err != nil {
 			return err
 		}
+		group := a.get("group", "")
 		for _, word := range a.words {
 			name, bits, _ := strings.Cut(word, "=")
 			if _, err := e.Node(name); err == nil {
 				return fmt.Errorf("node %q is there already", name)
 			}
-			if err := e.add(name, bits, cfg); err != nil {
+			if err := e.add(name, bits, group, cfg); err != nil {
 				return err
 			}
 		}
@@ -89,15 +90,31 @@ func config(a *args) (kad.Config, error) {
 	cfg.ManualInserts = a.flag("manual")
 	cfg.FilterRecords = a.flag("filter")
 	cfg.DisjointPaths = a.flag("disjoint")
+	if a.flag("diverse") {
+		cfg.Group = group
+	}
 	cfg.EchoAddProvider = a.flag("echo")
 	cfg.NoCorrection = a.flag("nocorrection")
 	cfg.FlatExpiry = cfg.FlatExpiry || a.flag("flat")
 	return cfg, cfg.Check()
 }
 
-// add makes a node that listens at /mem/NAME.
-func (e *Env) add(name, bits string, cfg kad.Config) error {
+// group is the network of an address of the form /mem/G/NAME: a number made of G. Other addresses are of none.
+func group(addr []byte) uint64 {
+	parts := strings.Split(string(addr), "/")
+	if len(parts) != 4 || parts[1] != "mem" {
+		return 0
+	}
+	key := kad.KeyOf([]byte(parts[2]))
+	return key.Prefix64()
+}
+
+// add makes a node that listens at /mem/NAME, or at /mem/GROUP/NAME.
+func (e *Env) add(name, bits, group string, cfg kad.Config) error {
 	n := &Node{Name: name, ID: Grind(name, bits), Addr: []byte("/mem/" + name)}
+	if group != "" {
+		n.Addr = []byte("/mem/" + group + "/" + name)
+	}
 	k, err := kad.New(n.ID, kad.NewDirectory(), cfg)
 	if err != nil {
 		return err

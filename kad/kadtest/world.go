@@ -72,7 +72,7 @@ func (w *World) Add(count int, cfg kad.Config) []*Node {
 	first := len(w.env.nodes)
 	for range count {
 		i := len(w.env.nodes)
-		require.NoError(w.t, w.env.add(fmt.Sprintf("n%d", i), "", cfg))
+		require.NoError(w.t, w.env.add(fmt.Sprintf("n%d", i), "", "", cfg))
 	}
 	return w.env.nodes[first:len(w.env.nodes):len(w.env.nodes)]
 }
