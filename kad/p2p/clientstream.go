@@ -31,8 +31,8 @@ const (
 	// lookups at once seldom ask the same peer.
 	maxIdle = 4
 
-	// confirm is how long we wait for a peer to end its side of an ADD_PROVIDER, which tells that it was read. It has no
-	// reply; a peer that keeps the stream open has it too, as far as we can tell.
+	// confirm is how long we wait for a peer to end its side of a stream. That of an ADD_PROVIDER tells that it was read:
+	// it has no reply, and a peer that keeps the stream open has it too, as far as we can tell.
 	confirm = time.Second
 )
 
@@ -42,6 +42,7 @@ type clientStream struct {
 	o       *outbound
 	s       network.Stream
 	peer    peer.ID
+	once    bool        // it serves one request, and its place is free when the peer has ended it too
 	replies chan []byte // the body of the reply to the one request in flight; closed when the reader has ended
 	err     error       // why it has; read after replies was closed
 
@@ -65,7 +66,7 @@ func (o *outbound) take(r *request) *clientStream {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q := o.peers[r.peer]
-	if q == nil || len(q.idle) == 0 || time.Since(q.idle[0].rested) < rest {
+	if q == nil || o.crowded(q) || len(q.idle) == 0 || time.Since(q.idle[0].rested) < rest {
 		return nil
 	}
 	st := q.idle[0]
@@ -87,13 +88,42 @@ func (o *outbound) keep(st *clientStream) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q := o.queue(st.peer)
-	if o.closed || st.ended || len(q.idle) >= maxIdle {
+	if o.closed || st.ended || len(q.idle) >= maxIdle || o.crowded(q) {
 		o.forget(st.peer, q)
 		return false
 	}
 	st.rested = time.Now()
 	st.timer = time.AfterFunc(maxRest, st.drop)
 	q.idle = append(q.idle, st)
+	return true
+}
+
+// crowded says whether more than half of the streams that a peer may allow are open. o.mu is held.
+//
+// Then none of them rests, and each is used once and ended on both sides before its place goes to the next request, which
+// costs no time: the peer's end comes with its answer. For a stream that we reset may count a little longer with the peer,
+// and at its limit the peer resets the next one. Below the half, as many may be ending as are open.
+func (o *outbound) crowded(q *peerQueue) bool {
+	return len(q.waiting) > 0 || q.running+len(q.idle) > o.n.limits.OutboundRequests/2
+}
+
+// clear ends the streams at rest if it is crowded, and says whether it is.
+func (o *outbound) clear(p peer.ID) bool {
+	o.mu.Lock()
+	q := o.queue(p)
+	if !o.crowded(q) {
+		o.mu.Unlock()
+		return false
+	}
+	idle := q.idle
+	q.idle = nil
+	for _, st := range idle {
+		st.timer.Stop()
+	}
+	o.mu.Unlock()
+	for _, st := range idle {
+		st.discard()
+	}
 	return true
 }
 
@@ -118,49 +148,11 @@ func (st *clientStream) drop() {
 
 func (st *clientStream) discard() { _ = st.s.Reset() }
 
-// newStream opens a stream over an existing connection without a round trip of its own: the protocol is proposed together
-// with the first request, and that the peer speaks it shows in the reply, or in its absence (kad.ErrUnsupported). Nor does
-// it wait for identify, as Host.NewStream would on a fresh connection: what that would tell, the reply tells too. So a peer
-// that has to be dialled answers in two round trips over QUIC, where it would be three or four.
-func (o *outbound) newStream(ctx context.Context, r *request) (*clientStream, kad.ErrorKind) {
-	s, err := o.n.host.Network().NewStream(network.WithNoDial(ctx, "kad: the connection is there"), r.peer)
-	if err != nil {
-		return nil, kindOf(err)
-	}
-	proposed := o.n.protocols[0]
-	if known, err := o.n.host.Peerstore().SupportsProtocols(r.peer, o.n.protocols...); err == nil && len(known) > 0 {
-		proposed = known[0]
-	}
-	if err := s.SetProtocol(proposed); err != nil {
-		_ = s.Reset()
-		return nil, kindOf(err)
-	}
-	return o.client(&lazyStream{Stream: s, lazy: multistream.NewMSSelect(s, proposed)}, r), kad.ErrNone
-}
-
-// negotiated opens a stream to a peer that did not speak the protocol that we proposed, for one of the others.
-func (o *outbound) negotiated(ctx context.Context, r *request) (*clientStream, kad.ErrorKind) {
-	s, err := o.n.host.NewStream(network.WithNoDial(ctx, "kad: the connection is there"), r.peer, o.n.protocols...)
-	if err != nil {
-		return nil, kindOf(err)
-	}
-	return o.client(s, r), kad.ErrNone
-}
-
 // client makes the client's side of a stream. With room for the one reply, the reader never waits for an asker who has
 // given up.
 func (o *outbound) client(s network.Stream, r *request) *clientStream {
-	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte, 1)}
+	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte, 1), once: o.clear(r.peer)}
 }
-
-// lazyStream negotiates with the first Write, which does not wait for the peer's word.
-type lazyStream struct {
-	network.Stream
-	lazy multistream.LazyConn
-}
-
-func (s *lazyStream) Read(b []byte) (int, error)  { return s.lazy.Read(b) }
-func (s *lazyStream) Write(b []byte) (int, error) { return s.lazy.Write(b) }
 
 // ask sends a request and makes the input of its reply. again: the stream had rested and was dead before the reply
 // began, so another may do. Whether the peer has read the request cannot be told; to be asked the same once more does
@@ -182,6 +174,9 @@ func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why 
 		in, why = st.announced(ctx, r)
 		return in, why, false
 	}
+	if st.once {
+		_ = st.s.CloseWrite()
+	}
 	if !used {
 		st.reading = true
 		st.o.n.work.Go(st.read)
@@ -197,6 +192,12 @@ func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why 
 		return in, why, false
 	}
 	st.o.n.confirm(st.s.Conn())
+	if st.once {
+		_ = st.s.SetReadDeadline(time.Now().Add(confirm))
+		for range st.replies { // until the reader has seen the end, and discards the stream
+		}
+		return in, why, false
+	}
 	_ = st.s.SetDeadline(time.Time{})
 	if stop() { // else the context ended meanwhile, and the stream with it
 		st.o.park(st)

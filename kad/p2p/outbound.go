@@ -156,7 +156,7 @@ func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.Erro
 		return kad.Input{}, why
 	}
 	in, why, _ := st.ask(ctx, r)
-	if why != kad.ErrUnsupported || len(o.n.protocols) == 1 {
+	if !st.unsettled(why) || ctx.Err() != nil {
 		return in, why
 	}
 	if st, why = o.negotiated(ctx, r); why != kad.ErrNone {
