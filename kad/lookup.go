@@ -27,6 +27,8 @@ type Lookup struct {
 	heard   bool // somebody has answered
 	stalled bool
 	done    bool
+
+	finished bool // by Finish
 }
 
 // candidate is 16 bytes without pointers: a lookup merges a reply's peers in at the price of moving a few cache lines.
@@ -71,11 +73,31 @@ func (l *Lookup) Begin(dir *Directory, target Key, want int, cfg *Config) {
 	}
 }
 
-// Seed gives the lookup the peers to start from.
-func (l *Lookup) Seed(near []Near) {
+// Seed gives the lookup the peers to start from, or to go on with if it has ended short of them. It says whether there was
+// a new one.
+func (l *Lookup) Seed(near []Near) (more bool) {
 	for _, n := range near {
-		l.insert(candidate{dist: n.Dist, peer: n.Peer, hops: 1})
+		if l.insert(candidate{dist: n.Dist, peer: n.Peer, hops: 1}) >= 0 {
+			more = true
+		}
 	}
+	l.done = l.done && !more
+	return more
+}
+
+// Short says whether the lookup has come to its end with fewer answers than wanted, but with some: who has none at all is
+// cut off, and would only ask its whole table in vain.
+func (l *Lookup) Short() bool {
+	if !l.done || l.finished || !l.heard {
+		return false
+	}
+	n := 0
+	for i := range l.peers {
+		if l.peers[i].state == succeeded {
+			n++
+		}
+	}
+	return n < l.want
 }
 
 // find is where a candidate stands, or where it would.
@@ -299,7 +321,7 @@ func (l *Lookup) Fail(p Peer) bool {
 
 // Finish ends the lookup with what it has.
 func (l *Lookup) Finish() {
-	l.done = true
+	l.done, l.finished = true, true
 }
 
 // Done says whether the lookup has ended.

@@ -19,6 +19,7 @@ type query struct {
 	phase  phase
 	key    []byte // its own copy; commands alias it, so it is never written to again
 	lookup Lookup
+	seeds  int // how many of the table the lookup was given
 	fixed  Fixed
 	heard  heardAddrs
 
@@ -211,8 +212,26 @@ func (k *Kademlia) retire(q *query, out *Output) {
 func (k *Kademlia) look(now Time, q *query, ask CommandKind, target Key, want int, out *Output) {
 	q.phase, q.ask, q.deadline = looking, ask, now+Time(k.cfg.QueryTimeout)
 	q.lookup.Begin(k.dir, target, want, k.cfg)
-	out.near = k.table.Nearest(out.near[:0], &target, k.cfg.K)
+	q.seeds = k.cfg.K
+	out.near = k.table.Nearest(out.near[:0], &target, q.seeds)
 	q.lookup.Seed(out.near)
+}
+
+// widen gives a lookup that has ended short of peers the next K of the table, until there is one that it did not know: where
+// many of the nearest are dead and all tables name the same, nobody else would ever name the others.
+func (k *Kademlia) widen(q *query, out *Output) bool {
+	if q.phase != looking || !q.lookup.Short() {
+		return false
+	}
+	for more := true; more; {
+		q.seeds += k.cfg.K
+		out.near = k.table.Nearest(out.near[:0], &q.lookup.target, q.seeds)
+		if q.lookup.Seed(out.near) {
+			return true
+		}
+		more = len(out.near) == q.seeds
+	}
+	return false
 }
 
 // give starts a phase that sends ask to given peers.
@@ -243,6 +262,9 @@ func (k *Kademlia) advance(now Time, q *query, out *Output) {
 		}
 		if !late && !q.done() {
 			return
+		}
+		if !late && k.widen(q, out) {
+			continue
 		}
 		if k.endPhase(now, q, late, out) {
 			k.retire(q, out)
