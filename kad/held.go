@@ -86,7 +86,7 @@ func (k *Kademlia) holdRecord(now Time, in *Input, out *Output) {
 func (k *Kademlia) holdProvider(now Time, in *Input, addrs Addrs, out *Output) {
 	r := heldRequest{key: bytes.Clone(in.Key), addrs: addrs.clone(maxProviderAddrBytes)}
 	if ev := k.hold(now, r, in, out); ev != nil {
-		k.tellProvider(ev, r.peer, r.addrs, out)
+		k.tellProvider(ev, in.Peer.Peer, r.addrs, out)
 	}
 }
 

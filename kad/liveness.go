@@ -107,8 +107,9 @@ func (p *probes) take(peer Peer) bool {
 // probing says whether peers that fail are ever evicted, and so whether it is of use to ask.
 func (k *Kademlia) probing() bool { return k.cfg.EvictAfter > 0 && k.cfg.ProbeInterval > 0 }
 
-// entered notes that a peer has got a place in the table: what it did before is forgotten.
+// entered notes that a peer has got a place in the table: what it did before is forgotten. All ways into the table lead here.
 func (k *Kademlia) entered(now Time, p Peer) {
+	k.peerEntered(now)
 	k.probes.clear(p)
 	if k.probing() {
 		k.probes.next = earlier(k.probes.next, now+Time(k.cfg.ProbeInterval))
@@ -238,11 +239,10 @@ func (k *Kademlia) nextProbe() (first Peer, due Time) {
 	ps := &k.probes
 	var witness entry
 	for _, e := range k.table.entries {
-		if slices.ContainsFunc(ps.asked, func(a probe) bool { return a.peer == e.peer }) {
-			continue
-		}
 		at := e.seen() + Time(k.cfg.ProbeInterval)
-		if s := ps.suspect(e.peer); s != nil {
+		if i := slices.IndexFunc(ps.asked, func(a probe) bool { return a.peer == e.peer }); i >= 0 {
+			at = ps.asked[i].deadline // to be looked at again by then, however it ends
+		} else if s := ps.suspect(e.peer); s != nil {
 			at = s.again
 		} else if witness.peer == 0 || e.status > witness.status {
 			witness = e

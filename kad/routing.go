@@ -58,9 +58,8 @@ func (k *Kademlia) admit(now Time, p Peer, addrs Addrs, out *Output) {
 		out.event(RoutablePeer).Peer = k.dir.Info(p)
 		return
 	}
-	switch res, lru := k.table.Insert(now, p, k.connected(p), k.cfg.PendingTimeout); res {
+	switch res, lru := k.insert(now, p, addrs); res {
 	case Inserted:
-		k.peerEntered(now)
 		k.routingUpdated(p, 0, true, out)
 	case InsertPending:
 		out.event(PendingRoutablePeer).Peer = k.dir.Info(p)
@@ -105,7 +104,7 @@ func (k *Kademlia) applyPending(now Time, out *Output) {
 			return
 		}
 		if p != 0 {
-			k.peerEntered(now)
+			k.entered(now, p)
 			k.routingUpdated(p, evicted, true, out)
 		}
 	}
@@ -126,9 +125,6 @@ func (k *Kademlia) addAddress(now Time, p Peer, addr []byte, out *Output) {
 	case InsertPending:
 		out.Update = UpdatePending
 		k.dialHead(lru, out)
-	case Inserted:
-		out.Update = UpdateSuccess
-		k.peerEntered(now)
 	default:
 		out.Update = UpdateSuccess
 	}
