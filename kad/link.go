@@ -19,9 +19,10 @@ type link struct {
 }
 
 type conn struct {
-	id     ConnID
-	dialer bool
-	addr   []byte // of the remote end
+	id        ConnID
+	dialer    bool
+	confirmed bool   // ProtocolConfirmed was said of it; libp2p-kad's handler says it once, and so it counts once here
+	addr      []byte // of the remote end
 }
 
 // linkAt is where the link of a peer stands, or where it would.
@@ -65,7 +66,7 @@ func (k *Kademlia) disconnect(now Time, p Peer, out *Output) {
 func (k *Kademlia) connectionEstablished(now Time, p Peer, in *Input) {
 	l := k.connect(now, p)
 	l.drop(in.Conn)
-	l.conns = append(l.conns, conn{in.Conn, in.Dialer, bytes.Clone(in.Addr)})
+	l.conns = append(l.conns, conn{id: in.Conn, dialer: in.Dialer, addr: bytes.Clone(in.Addr)})
 }
 
 // connectionClosed forgets a connection. One that is not known changes nothing: a peer whom InConnected alone announced
@@ -90,6 +91,18 @@ func (l *link) drop(id ConnID) bool {
 		}
 	}
 	return false
+}
+
+// confirm notes that the peer serves, as it proved on this connection; false if it was said of it before.
+func (l *link) confirm(id ConnID) bool {
+	for i := range l.conns {
+		if c := &l.conns[i]; c.id == id {
+			first := !c.confirmed
+			c.confirmed = true
+			return first
+		}
+	}
+	return true
 }
 
 // dialled is the address by which the connection was dialled; none if the peer dialled us: where an inbound connection

@@ -5,10 +5,16 @@ package kad
 // enter a peer by its address without such proof.
 
 // protocolConfirmed takes the proof that a peer serves: it answered on a stream that we opened. If we dialled it, the address
-// is proved as well. Where an inbound connection comes from proves nothing: that port is gone with the connection.
+// is proved as well. Where an inbound connection comes from proves nothing: that port is gone with the connection. It is
+// proved once in the life of a connection: a peer that the application has removed, or that was evicted, comes back by a new
+// one, or when identify tells something new.
 func (k *Kademlia) protocolConfirmed(now Time, p Peer, in *Input, out *Output) {
 	addr := in.Addr
-	if i, ok := k.linkAt(p); ok && len(addr) == 0 {
+	i, ok := k.linkAt(p)
+	if ok && !k.links[i].confirm(in.Conn) {
+		return
+	}
+	if ok && len(addr) == 0 {
 		addr = k.links[i].dialled(in.Conn)
 	} else if !in.Dialer {
 		addr = nil

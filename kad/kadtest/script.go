@@ -80,6 +80,7 @@ var verbs = map[string]verb{
 	"run":        verbRun,
 	"table":      verbTable,
 	"store":      verbStore,
+	"addresses":  verbAddresses,
 	"show":       verbShow,
 }
 
