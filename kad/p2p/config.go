@@ -45,7 +45,7 @@ type Config struct {
 	Validators map[string]kad.Validator
 
 	// Metrics is where the metrics of the node are registered from Start to Close (metrics.go names them); nil: none are
-	// kept. Two nodes on one registry need prometheus.WrapRegistererWith a label of their own each.
+	// kept. Nodes that share a registry have prometheus.WrapRegistererWith a label each, of one name and different values.
 	Metrics prometheus.Registerer
 
 	// Diversity keeps the table from filling with peers of one network: it sets Kad.Group to Group, if that is nil.

@@ -24,7 +24,7 @@ import (
 //     relays is no server, and PublicOnly keeps relays out of the table;
 //   - names (dns, dnsaddr): what one stands for shows only when it is resolved, and a Step waits for nothing. Who is
 //     connected by a name has the address behind it in the table too, and that one counts;
-//   - what cannot be parsed.
+//   - what cannot be parsed, or is no unicast address of the internet (IPv4 written as IPv6 among them).
 //
 // It is a pure function of the bytes: the table of autonomous systems is part of the program.
 func Group(addr []byte) uint64 {
@@ -61,12 +61,12 @@ const (
 // legacyClassA are the first bytes of those /8 networks which one company or office holds as a whole.
 var legacyClassA = [256]bool{12: true, 17: true, 19: true, 38: true, 48: true, 53: true, 56: true, 73: true}
 
-// publicIP is the address with which a multiaddr begins; an IPv4 address that is written as IPv6 is the IPv4 one.
+// publicIP is the address with which a multiaddr begins.
 func publicIP(a ma.Multiaddr) (netip.Addr, bool) {
 	ip, err := manet.ToIP(a)
 	if err != nil {
 		return netip.Addr{}, false
 	}
 	addr, ok := netip.AddrFromSlice(ip)
-	return addr.Unmap(), ok
+	return addr.Unmap(), ok // net.IP may hold four bytes in sixteen
 }
