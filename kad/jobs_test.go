@@ -95,7 +95,8 @@ func TestRunPutRecordJob(t *testing.T) {
 	l.hang = true
 	ends := map[string]Time{}
 	var events int
-	for end := l.now + Time(Hour); l.now < end; {
+	for n, end := 0, l.now+Time(Hour); l.now < end; n++ {
+		require.Less(t, n, 1000)
 		l.now = min(end, max(l.now, l.k.Wake()))
 		l.step(Input{Kind: Tick})
 		events += len(l.out.Events)
@@ -256,7 +257,8 @@ func TestRunInBatches(t *testing.T) {
 		l.hold(fmt.Sprintf("key %04d", (i*1234567)%10_000), "", 0)
 	}
 	l.now = l.k.jobs.list[jobPublish].next
-	for l.k.jobsWake() <= l.now {
+	for n := 0; l.k.jobsWake() <= l.now; n++ {
+		require.Less(t, n, want)
 		l.step(Input{Kind: Tick})
 		require.LessOrEqual(t, len(l.k.jobs.list[jobPublish].keysLeft()), maxBatch)
 	}

@@ -147,6 +147,44 @@ func TestPutRecord(t *testing.T) {
 	}
 }
 
+// TestPutRecordFiltered is the part of it in which the applications of the holders have the word: what they accept lies on the
+// K nearest, what they refuse on none, and its publisher is told.
+func TestPutRecordFiltered(t *testing.T) {
+	cfg := kadtest.Quiet()
+	cfg.K, cfg.FilterRecords = 4, true
+	w, nodes := joined(t, 7, 20, cfg)
+	n := nodes[3]
+	for i := range 6 {
+		accept, key := i%2 == 0, fmt.Appendf(nil, "key %d", i)
+		rec := w.Record(kad.Record{Key: key, Value: []byte("1:v")})
+		w.Events(n)
+		id := w.Do(n, kad.Input{Kind: kad.OpPutRecord, Valid: rec, Quorum: kad.All}).Query
+		for range 20 {
+			w.Run(kad.Second / 10)
+			for _, h := range nodes {
+				if h == n {
+					continue
+				}
+				for _, ev := range w.Events(h) {
+					if ev.Held {
+						kind := map[bool]kad.InputKind{true: kad.OpAccept, false: kad.OpRefuse}[accept]
+						require.NoError(t, w.Do(h, kad.Input{Kind: kind, Request: ev.Request}).Err)
+					}
+				}
+			}
+		}
+		events := w.Progress(n, id)
+		require.Len(t, events, 1)
+		if !accept {
+			require.Equal(t, kad.QueryQuorumFailed, events[0].Err)
+			require.Empty(t, holders(nodes, key, n))
+			continue
+		}
+		require.Equal(t, kad.QueryOK, events[0].Err)
+		require.Equal(t, names(nearestNodes(nodes, key, cfg.K, n)), names(holders(nodes, key, n)))
+	}
+}
+
 // TestAddProvider is libp2p-kad's property "add_provider": a provider record lies on exactly the K nodes nearest to its key,
 // and so again after it was announced again; when it is stopped the provider has none.
 func TestAddProvider(t *testing.T) {
