@@ -100,14 +100,20 @@ func (n *Node) replace(old, now map[string]bool, came, went kad.InputKind) (more
 }
 
 // listenersFailed tells the core of the listen addresses that could not be opened; a host of ours starts if one could.
-// go-libp2p has a listener for each that it was given, and tells nobody why another one is missing.
+// go-libp2p has a listener for each that it was given and one for relays, and tells nobody why another is missing.
 func (n *Node) listenersFailed() {
 	if !n.ownsHost {
 		return
 	}
+	open := 0
+	for _, a := range n.host.Network().ListenAddresses() {
+		if !isRelay(a) {
+			open++
+		}
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for range len(n.cfg.Listen) - len(n.host.Network().ListenAddresses()) {
+	for range len(n.cfg.Listen) - open {
 		n.tell(kad.Input{Kind: kad.ListenerError, Err: kad.ErrRefused})
 	}
 }
