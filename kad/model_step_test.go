@@ -213,40 +213,6 @@ func TestQuorumDropsNothing(t *testing.T) {
 	require.Len(t, end[0].Peers, 25)
 }
 
-// However many peers are nearer to a key, and however long the TTL, its halving does not overflow: at the least a record
-// lives ten minutes, and with up to K that are nearer its whole time.
-func TestExpiryDecaysFarFromKey(t *testing.T) {
-	for _, ttl := range []Duration{Minute, 48 * Hour, maxSpan} {
-		for _, nearer := range []int{0, 20, 21, 22, 40, 82, 83, 84, 85, 148, 200} {
-			k := newNode(t, quiet(Config{Mode: ModeServer, RecordTTL: ttl}))
-			key := []byte("key")
-			target := KeyOf(key)
-			out := new(Output)
-			for b, made := 0, 0; made < nearer; b++ {
-				if bit := byte(0x80) >> (b % 8); (target[b/8]^k.key[b/8])&bit == 0 {
-					continue // whoever differs there from us is farther from the key
-				}
-				for i := range min(20, nearer-made) {
-					peer := k.key
-					peer[b/8] ^= 0x80 >> (b % 8)
-					peer[31] ^= byte(i)
-					k.Step(1, Input{Kind: OpAddAddress, Peer: PeerInfo{Peer: k.dir.put(peer)}, Addr: []byte("a")}, out)
-					made++
-				}
-			}
-			require.Equal(t, nearer, k.table.countBetween(&target, 1000))
-			k.Step(1, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: valid(t, "key", "v")}, out)
-			r, ok := k.store.Get(key)
-			require.True(t, ok)
-			want := ttl
-			for range nearer - 20 {
-				want /= 2
-			}
-			require.Equal(t, 1+Time(max(want, min(ttl, 10*Minute))), r.Expires, "%d nearer", nearer)
-		}
-	}
-}
-
 // A record that has expired when it comes is acknowledged and not stored.
 func TestExpiredOnArrival(t *testing.T) {
 	k := newNode(t, quiet(Config{Mode: ModeServer}))
