@@ -54,7 +54,19 @@ func (k *Kademlia) foundRecord(now Time, q *query, p Peer, r StoredRecord, out *
 		ev.Peer = k.dir.Info(p)
 	}
 	if k.cfg.QuorumEndsGet && len(q.holders) >= q.quorum.of(k.cfg.K) {
-		q.lookup.Finish()
+		k.finishHolders(q)
+	}
+}
+
+// finishHolders ends what a quorum ends: each path that found a record. Other paths go on, since one liar must not be able
+// to end a search along several. A quorum that this node's own copy fills by itself ends all.
+func (k *Kademlia) finishHolders(q *query) {
+	for _, h := range q.holders {
+		if h.peer != k.self {
+			q.search.FinishPath(h.peer)
+		} else if len(q.holders) == 1 {
+			q.search.Finish()
+		}
 	}
 }
 
@@ -77,7 +89,7 @@ func (k *Kademlia) endGetRecord(now Time, q *query, late bool, out *Output) {
 	case !q.found:
 		ev.Err = QueryNotFound
 	}
-	if q.found && !k.cfg.NoCorrection {
+	if q.found && !q.cancelled && !k.cfg.NoCorrection {
 		k.correct(now, q, lacking, out)
 	}
 }

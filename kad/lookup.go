@@ -18,6 +18,7 @@ type Lookup struct {
 	target Key
 
 	want, alpha, beta int
+	calm              int // so many replies without progress make it stalled: Alpha
 	timeout           Duration
 
 	peers   []candidate // nearest first
@@ -68,7 +69,7 @@ const (
 func (l *Lookup) Begin(dir *Directory, target Key, want int, cfg *Config) {
 	*l = Lookup{
 		dir: dir, target: target,
-		want: want, alpha: cfg.Alpha, beta: cfg.Beta, timeout: cfg.PeerTimeout,
+		want: want, alpha: cfg.Alpha, calm: cfg.Alpha, beta: cfg.Beta, timeout: cfg.PeerTimeout,
 		peers: l.peers[:0], waiting: l.waiting[:0],
 	}
 }
@@ -303,7 +304,7 @@ func (l *Lookup) Reply(p Peer, closer []Peer) bool {
 	}
 	if progress {
 		l.idle, l.stalled = 0, false
-	} else if l.idle++; l.idle >= l.alpha {
+	} else if l.idle++; l.idle >= l.calm {
 		l.stalled = true
 	}
 	return true
@@ -323,6 +324,9 @@ func (l *Lookup) Fail(p Peer) bool {
 func (l *Lookup) Finish() {
 	l.done, l.finished = true, true
 }
+
+// FinishPath ends the lookup: it has one path.
+func (l *Lookup) FinishPath(Peer) { l.Finish() }
 
 // Done says whether the lookup has ended.
 func (l *Lookup) Done() bool { return l.done }
@@ -346,6 +350,19 @@ func (l *Lookup) Asked(p Peer) bool {
 func (l *Lookup) Awaited() int {
 	n, _ := l.waiting.count()
 	return n
+}
+
+// size is how many candidates there are.
+func (l *Lookup) size() int { return len(l.peers) }
+
+// request is the request to a peer, nil if none is under way.
+func (l *Lookup) request(p Peer) *inFlight { return l.waiting.of(p) }
+
+// requests calls f for each request.
+func (l *Lookup) requests(f func(*inFlight)) {
+	for i := range l.waiting {
+		f(&l.waiting[i])
+	}
 }
 
 // Result appends the nearest peers that have answered, nearest first, Want at the most. hops is the longest chain of

@@ -24,7 +24,9 @@ func (k *Kademlia) operate(now Time, in *Input, out *Output) {
 	case OpSetMode:
 		k.setMode(in.Mode, out)
 	case OpFinish:
-		k.finish(now, in.Query, out)
+		k.finish(now, in.Query, false, out)
+	case OpCancel:
+		k.finish(now, in.Query, true, out)
 	case OpAccept, OpRefuse:
 		k.answerHeld(now, in, out)
 	}
@@ -59,14 +61,16 @@ func (k *Kademlia) getClosestPeers(now Time, in *Input, out *Output) {
 
 // finish ends a query early with what it has. A put or a provide that still looks goes on to give to those that it has
 // found, as in libp2p-kad: a second finish ends it. A bootstrap ends with all the lookups that it has left.
-func (k *Kademlia) finish(now Time, id QueryID, out *Output) {
+//
+// One that is cancelled ends as it stands: nobody waits for it any more, so nothing is given, nor is any entry corrected.
+func (k *Kademlia) finish(now Time, id QueryID, cancelled bool, out *Output) {
 	q := k.query(id)
 	if q == nil || q.kind == ResNone {
 		out.Err = ErrUnknownQuery
 		return
 	}
-	q.early = true
-	q.lookup.Finish()
+	q.early, q.cancelled = true, cancelled
+	q.search.Finish()
 	if q.phase == storing {
 		q.fixed.Finish()
 	}
@@ -78,9 +82,9 @@ func (k *Kademlia) finish(now Time, id QueryID, out *Output) {
 func (k *Kademlia) endPhase(now Time, q *query, late bool, out *Output) (over bool) {
 	if q.phase == looking {
 		var hops int
-		q.closest, hops = q.lookup.Result(q.closest[:0])
+		q.closest, hops = q.search.Result(q.closest[:0])
 		q.stats.Hops = max(q.stats.Hops, uint32(hops))
-		k.pacing.leave(q.id, q.lookup.waiting)
+		k.pacing.leave(q.id, q.search)
 	}
 	switch q.kind {
 	case ResBootstrap:

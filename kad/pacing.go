@@ -92,16 +92,16 @@ func (p *pacing) patience(dialled bool, cfg *Config) Duration {
 }
 
 // leave remembers whom a lookup that ends has lost patience with. Of too many the newest stay.
-func (p *pacing) leave(query QueryID, f flight) {
-	for i := range f {
-		if f[i].stage == timely {
-			continue
+func (p *pacing) leave(query QueryID, s search) {
+	s.requests(func(f *inFlight) {
+		if f.stage == timely {
+			return
 		}
 		if len(p.stragglers) == maxStragglers {
 			p.stragglers = p.stragglers[:copy(p.stragglers, p.stragglers[1:])]
 		}
-		p.stragglers = append(p.stragglers, straggler{query, f[i]})
-	}
+		p.stragglers = append(p.stragglers, straggler{query, *f})
+	})
 }
 
 // arrive takes the answer of a straggler, or its failure, which teaches nothing.
@@ -130,6 +130,7 @@ type inFlight struct {
 	patience Duration
 	peer     Peer
 	dialled  bool // the peer was not connected when it was asked
+	foreign  bool // another path of a Disjoint sent it
 	stage    stage
 }
 
@@ -162,7 +163,7 @@ func (f flight) count() (awaited, places int) {
 		if f[i].stage != overdue {
 			awaited++
 		}
-		if f[i].stage == timely {
+		if f[i].stage == timely && !f[i].foreign {
 			places++
 		}
 	}

@@ -367,7 +367,7 @@ func TestStragglersTeach(t *testing.T) {
 
 	var p pacing
 	for i := range Peer(40) {
-		p.leave(7, flight{{peer: i + 1, stage: overdue}, {peer: 100, stage: timely}})
+		p.leave(7, &Lookup{waiting: flight{{peer: i + 1, stage: overdue}, {peer: 100, stage: timely}}})
 	}
 	require.Len(t, p.stragglers, maxStragglers)
 	var marked []Peer

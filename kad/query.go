@@ -18,8 +18,11 @@ type query struct {
 	ask    CommandKind // what is sent in the present phase
 	phase  phase
 	key    []byte // its own copy; commands alias it, so it is never written to again
+	search search
 	lookup Lookup
-	seeds  int // how many of the table the lookup was given
+	paths  Disjoint
+	target Key // of the search
+	seeds  int // how many of the table it was given
 	fixed  Fixed
 	heard  heardAddrs
 
@@ -27,14 +30,15 @@ type query struct {
 	stats    Stats
 	steps    uint32 // events so far
 
-	record  StoredRecord // what is put; what a get has found best
-	found   bool
-	holders []holder // get: who had a record
-	quorum  Quorum
-	targets []int // bootstrap: the buckets still to be refreshed
-	early   bool  // the application has ended it
-	job     bool  // one of those that jobs counts
-	closest []Peer
+	record    StoredRecord // what is put; what a get has found best
+	found     bool
+	holders   []holder // get: who had a record
+	quorum    Quorum
+	targets   []int // bootstrap: the buckets still to be refreshed
+	early     bool  // the application has ended it
+	cancelled bool  // and wants nothing of it
+	job       bool  // one of those that jobs counts
+	closest   []Peer
 }
 
 // phase says which of the two drivers is at work. The other one's state is that of a phase that is over, or empty.
@@ -50,7 +54,7 @@ func (q *query) next(now Time) (p Peer, ok bool) {
 	if q.phase == storing {
 		return q.fixed.Next(now)
 	}
-	return q.lookup.Next(now)
+	return q.search.Next(now)
 }
 
 // done says whether the phase has nobody left to ask or to wait for.
@@ -58,7 +62,7 @@ func (q *query) done() bool {
 	if q.phase == storing {
 		return q.fixed.Done()
 	}
-	return q.lookup.Done()
+	return q.search.Done()
 }
 
 // wake is when the query must be looked at again.
@@ -66,7 +70,7 @@ func (q *query) wake() Time {
 	if q.phase == storing {
 		return earlier(q.deadline, q.fixed.Deadline())
 	}
-	return earlier(q.deadline, q.lookup.Deadline())
+	return earlier(q.deadline, q.search.Deadline())
 }
 
 // asked says whether an answer of the peer is awaited, its time not yet over.
@@ -74,7 +78,7 @@ func (q *query) asked(p Peer) bool {
 	if q.phase == storing {
 		return q.fixed.Asked(p)
 	}
-	return q.lookup.Asked(p)
+	return q.search.Asked(p)
 }
 
 // fail takes a peer's failure. One whose time has passed was counted then: a request fails once.
@@ -84,7 +88,7 @@ func (q *query) fail(p Peer) bool {
 	if q.phase == storing {
 		awaited = q.fixed.Fail(p)
 	} else {
-		awaited = q.lookup.Fail(p)
+		awaited = q.search.Fail(p)
 	}
 	if awaited && inTime {
 		q.stats.Failures++
@@ -94,7 +98,7 @@ func (q *query) fail(p Peer) bool {
 
 // visit marks all peers that the query refers to: as long as it runs none of their handles gets another meaning.
 func (q *query) visit(mark func(Peer)) {
-	q.lookup.visit(mark)
+	q.search.visit(mark)
 	for i := range q.fixed.peers {
 		mark(q.fixed.peers[i].peer)
 	}
@@ -181,6 +185,7 @@ func (k *Kademlia) newQuery(now Time, kind ResultKind, key []byte, out *Output) 
 		q, out.spare = out.spare[n-1], out.spare[:n-1]
 	}
 	k.lastQuery++
+	q.search = &q.lookup
 	q.id, q.kind, q.key = k.lastQuery, kind, bytes.Clone(key)
 	q.stats.Start = now
 	k.queries = append(k.queries, q)
@@ -211,22 +216,26 @@ func (k *Kademlia) retire(q *query, out *Output) {
 // sends nothing: advance does.
 func (k *Kademlia) look(now Time, q *query, ask CommandKind, target Key, want int, out *Output) {
 	q.phase, q.ask, q.deadline = looking, ask, now+Time(k.cfg.QueryTimeout)
-	q.lookup.Begin(k.dir, target, want, k.cfg)
+	q.search, q.target = &q.lookup, target
+	if k.cfg.DisjointPaths {
+		q.search = &q.paths
+	}
+	q.search.Begin(k.dir, target, want, k.cfg)
 	q.seeds = k.cfg.K
 	out.near = k.table.Nearest(out.near[:0], &target, q.seeds)
-	q.lookup.Seed(out.near)
+	q.search.Seed(out.near)
 }
 
 // widen gives a lookup that has ended short of peers the next K of the table, until there is one that it did not know: where
 // many of the nearest are dead and all tables name the same, nobody else would ever name the others.
 func (k *Kademlia) widen(q *query, out *Output) bool {
-	if q.phase != looking || !q.lookup.Short() {
+	if q.phase != looking || !q.search.Short() {
 		return false
 	}
 	for more := true; more; {
 		q.seeds += k.cfg.K
-		out.near = k.table.Nearest(out.near[:0], &q.lookup.target, q.seeds)
-		if q.lookup.Seed(out.near) {
+		out.near = k.table.Nearest(out.near[:0], &q.target, q.seeds)
+		if q.search.Seed(out.near) {
 			return true
 		}
 		more = len(out.near) == q.seeds
@@ -278,7 +287,7 @@ func (q *query) unanswered() int {
 	if q.phase == storing {
 		return q.fixed.Awaited()
 	}
-	return q.lookup.Awaited()
+	return q.search.Awaited()
 }
 
 // expect says how long to bear with a peer that is being asked.
@@ -288,7 +297,7 @@ func (k *Kademlia) expect(q *query, p Peer) {
 	if q.phase == storing {
 		q.fixed.Expect(p, storingPatience*patience)
 	} else {
-		q.lookup.Expect(p, dialled, patience)
+		q.search.Expect(p, dialled, patience)
 	}
 }
 
@@ -298,9 +307,9 @@ func (k *Kademlia) learn(now Time, q *query, p Peer) {
 	if q.phase == storing {
 		return
 	}
-	if f := q.lookup.waiting.of(p); f != nil {
+	if f := q.search.request(p); f != nil {
 		k.pacing.of(f.dialled).learn(Duration(now - f.asked))
-		q.lookup.Hasten(f.dialled, k.pacing.patience(f.dialled, k.cfg))
+		q.search.Hasten(f.dialled, k.pacing.patience(f.dialled, k.cfg))
 	}
 }
 

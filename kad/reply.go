@@ -84,8 +84,8 @@ func (q *query) echoes(in *Input) bool {
 // the lookup took: an answer can name more peers than it is worth to remember. It is false, and takes nothing, if the
 // answer is not awaited.
 func (k *Kademlia) closer(q *query, p Peer, in *Input, out *Output) bool {
-	if !q.lookup.awaits(p) {
-		return q.lookup.Reply(p, nil) // nor do we remember the peers that it names
+	if !q.search.awaits(p) {
+		return q.search.Reply(p, nil) // nor do we remember the peers that it names
 	}
 	named := in.Closer[:min(len(in.Closer), maxCloser*k.cfg.K)]
 	out.handles = out.handles[:0]
@@ -94,15 +94,15 @@ func (k *Kademlia) closer(q *query, p Peer, in *Input, out *Output) bool {
 			out.handles = append(out.handles, c)
 		}
 	}
-	q.lookup.Reply(p, out.handles)
+	q.search.Reply(p, out.handles)
 	if k.dir.frozen { // everybody's addresses are known
 		return true
 	}
-	if len(q.heard) > 2*len(q.lookup.peers)+maxCloser*k.cfg.K {
-		q.heard.keep(q.lookup.Has)
+	if len(q.heard) > 2*q.search.size()+maxCloser*k.cfg.K {
+		q.heard.keep(q.search.Has)
 	}
 	for i := range named {
-		if c := k.lookup(named[i]); c != 0 && c != k.self && q.lookup.Has(c) {
+		if c := k.lookup(named[i]); c != 0 && c != k.self && q.search.Has(c) {
 			q.heard.add(c, named[i].Addrs)
 		}
 	}

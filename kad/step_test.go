@@ -268,7 +268,7 @@ func TestSweep(t *testing.T) {
 	for range 3 {
 		now = max(now, k.nextSweep)
 		k.Step(now, Input{Kind: Tick}, &out)
-		k.queries = append(k.queries[:0], &query{id: 9, deadline: now * 2, heard: heardAddrs{{peer: k.dir.Intern([]byte("heard"))}}})
+		k.queries = append(k.queries[:0], &query{id: 9, search: new(Lookup), deadline: now * 2, heard: heardAddrs{{peer: k.dir.Intern([]byte("heard"))}}})
 	}
 	require.Zero(t, k.dir.Find([]byte("forgotten")))
 	require.Zero(t, k.dir.Find([]byte("asked")), "that query is over")

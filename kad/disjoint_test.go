@@ -1,0 +1,274 @@
+package kad
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// drive runs a search to its end: answers come in random order, silent is asked for each peer before it answers.
+func drive(t *testing.T, s search, rng *rand.Rand, most int, answer func(Peer) []Peer, silent func(Peer) bool) (asked []Peer) {
+	var flight []Peer
+	now := Time(1)
+	for step := 0; ; step++ {
+		require.Less(t, step, 100_000, "it ends")
+		for p, ok := s.Next(now); ok; p, ok = s.Next(now) {
+			s.Expect(p, false, Second)
+			require.NotContains(t, asked, p, "nobody is asked twice")
+			asked = append(asked, p)
+			if !silent(p) {
+				flight = append(flight, p)
+			}
+			require.LessOrEqual(t, s.Awaited(), most)
+		}
+		if s.Done() {
+			return asked
+		}
+		if len(flight) == 0 {
+			require.NotZero(t, s.Deadline(), "who is not done waits for somebody")
+			now = max(now, s.Deadline())
+			continue
+		}
+		i := rng.IntN(len(flight))
+		p := flight[i]
+		flight = slices.Delete(flight, i, i+1)
+		if rng.IntN(10) == 0 {
+			s.Fail(p)
+		} else {
+			s.Reply(p, answer(p))
+		}
+	}
+}
+
+// Along one path or several, a lookup in a network without liars finds the nearest of all; the plain one exactly as many as
+// wanted, the other at least. With failures both find the nearest of those that answered.
+func TestDisjointFindsNearest(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 21))
+		cfg := Config{K: 20, Alpha: 1 + rng.IntN(10), Beta: rng.IntN(2) * 3}.withDefaults()
+		want := 1 + rng.IntN(20)
+		g := newGraph(rng, 20+rng.IntN(180), 20)
+		target := randomKey(rng)
+		start := seeds(g, &target, g.answer(g.peers[rng.IntN(len(g.peers))], &target, 20))
+		for _, s := range []search{new(Lookup), new(Disjoint)} {
+			good := map[Peer]bool{}
+			s.Begin(g.dir, target, want, &cfg)
+			require.True(t, s.Seed(start))
+			asked := drive(t, s, rng, max(want, cfg.Alpha), func(p Peer) []Peer {
+				good[p] = true
+				return g.answer(p, &target, 20)
+			}, func(Peer) bool { return false })
+			got, hops := s.Result(nil)
+			var answered []Peer
+			for _, p := range asked {
+				require.False(t, s.Fail(p), "a failure cannot undo an answer, and after the end nothing counts")
+				if good[p] {
+					answered = append(answered, p)
+				}
+			}
+			sorted := g.nearest(&target, answered)
+			if _, plain := s.(*Lookup); plain {
+				require.Equal(t, sorted[:min(want, len(sorted))], got, "seed %d", seed)
+			} else {
+				require.GreaterOrEqual(t, len(got), min(want, len(sorted)))
+				require.Equal(t, sorted[:min(want, len(sorted))], got[:min(want, len(sorted))], "seed %d", seed)
+				require.True(t, slices.IsSortedFunc(got, func(a, b Peer) int { return target.Compare(g.dir.Key(a), g.dir.Key(b)) }))
+				unique := slices.Clone(got)
+				slices.Sort(unique)
+				require.Len(t, slices.Compact(unique), len(got), "each once")
+			}
+			require.Positive(t, hops)
+		}
+	}
+}
+
+// Silent peers do not keep any path from its end, and each is asked by one path alone.
+func TestDisjointWithSilentPeers(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 22))
+		cfg := Config{Alpha: 2 + rng.IntN(4)}.withDefaults()
+		g := newGraph(rng, 100, 20)
+		dead := map[Peer]bool{}
+		for _, p := range g.peers {
+			dead[p] = rng.IntN(4) == 0
+		}
+		target := randomKey(rng)
+		var d Disjoint
+		d.Begin(g.dir, target, 20, &cfg)
+		d.Seed(seeds(g, &target, g.peers[:20]))
+		drive(t, &d, rng, 100, func(p Peer) []Peer { return g.answer(p, &target, 20) }, func(p Peer) bool { return dead[p] })
+		got, _ := d.Result(nil)
+		require.GreaterOrEqual(t, len(got), 20)
+		for _, p := range got {
+			require.False(t, dead[p])
+		}
+	}
+}
+
+// Twelve peers, three paths of one peer each that know nothing of each other: the result has the nearest of every path, and
+// a liar's path, which names nearer and nearer ones, takes no place from those of the others. Alpha are in flight, not Alpha².
+func TestDisjointPaths(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 3}.withDefaults()
+	at := func(distance byte) Peer { return dir.put(Key{0: distance}) }
+	var paths [3][]Peer // each names the next of its own
+	for i, distances := range [3][]byte{{200, 150, 100, 50}, {201, 151, 101, 51}, {202, 5, 4, 3}} {
+		for _, d := range distances {
+			paths[i] = append(paths[i], at(d))
+		}
+	}
+	var d Disjoint
+	d.Begin(dir, Key{}, 1, &cfg)
+	for i := range paths {
+		d.Seed([]Near{{Dist: dir.Key(paths[i][0]).Prefix64(), Peer: paths[i][0]}})
+	}
+	for round := range 4 {
+		var asked []Peer
+		for p, ok := d.Next(1); ok; p, ok = d.Next(1) {
+			asked = append(asked, p)
+		}
+		require.ElementsMatch(t, []Peer{paths[0][round], paths[1][round], paths[2][round]}, asked, "one of each path")
+		for i := range paths {
+			require.False(t, d.Done())
+			require.True(t, d.Has(paths[i][round]))
+			require.True(t, d.Asked(paths[i][round]))
+			require.True(t, d.Reply(paths[i][round], paths[i][round+1:min(round+2, 4)]))
+		}
+	}
+	_, ok := d.Next(1)
+	require.False(t, ok)
+	require.True(t, d.Done())
+	got, hops := d.Result(nil)
+	require.Equal(t, []Peer{paths[2][3], paths[0][3], paths[1][3]}, got)
+	require.Equal(t, 4, hops)
+}
+
+// A peer is asked by the path that comes first; the others learn that it has answered, failed, or is still being asked, and
+// nothing of what it said.
+func TestDisjointSharesNoPeer(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 2, PeerTimeout: 4 * Second}.withDefaults()
+	var peers []Peer
+	var near []Near
+	for i := range byte(6) {
+		p := dir.put(Key{0: 10 + i})
+		peers = append(peers, p)
+		near = append(near, Near{Dist: dir.Key(p).Prefix64(), Peer: p})
+	}
+	begin := func(n int) *Disjoint {
+		d := new(Disjoint)
+		d.Begin(dir, Key{}, 2, &cfg)
+		d.Seed(near[:n])
+		return d
+	}
+	ask := func(d *Disjoint, now Time) (asked []Peer) {
+		for p, ok := d.Next(now); ok; p, ok = d.Next(now) {
+			d.Expect(p, true, Second)
+			asked = append(asked, p)
+		}
+		return asked
+	}
+
+	d := begin(1)
+	require.Equal(t, peers[:1], ask(d, 1), "the other path waits with the first")
+	require.Equal(t, 1, d.Awaited())
+	require.True(t, d.paths[1].Asked(peers[0]))
+	require.True(t, d.Reply(peers[0], peers[1:2]))
+	require.False(t, d.Reply(peers[0], nil))
+	require.False(t, d.Fail(peers[0]), "a failure cannot undo an answer")
+	require.True(t, d.paths[0].Has(peers[1]))
+	require.False(t, d.paths[1].Has(peers[1]), "it learns nothing")
+	require.Equal(t, peers[1:2], ask(d, 2))
+	require.True(t, d.paths[1].Done())
+	require.False(t, d.Done(), "the first path goes on")
+	require.True(t, d.Fail(peers[1]))
+	require.Empty(t, ask(d, 2))
+	require.True(t, d.Done())
+	got, _ := d.Result(nil)
+	require.Equal(t, peers[:1], got)
+
+	// Two paths start from the same two: each asks one, and of the other's it learns in time or late what came of it.
+	d = begin(2)
+	require.Equal(t, peers[:2], ask(d, 1))
+	require.NotNil(t, d.request(peers[0]))
+	require.Nil(t, d.request(peers[5]))
+	require.False(t, d.Asked(peers[5]))
+	require.False(t, d.awaits(peers[5]))
+	require.True(t, d.awaits(peers[0]))
+	d.Hasten(true, Second/2)
+	require.Equal(t, 1+Time(Second/2), d.Deadline())
+	require.True(t, d.Reply(peers[0], nil))
+	require.Empty(t, ask(d, 2))
+	require.False(t, d.Done())
+	require.Equal(t, 1, d.Awaited())
+	require.Empty(t, ask(d, 1+Time(Second)))
+	require.True(t, d.Done(), "nobody is left, and the second has lost our patience in both paths")
+	require.True(t, d.Short())
+	require.True(t, d.Seed(near[:3]), "so it goes on with more of the table")
+	require.Equal(t, peers[2:3], ask(d, 1+Time(Second)))
+	require.True(t, d.awaits(peers[1]), "and the late one may still answer")
+	require.True(t, d.Reply(peers[1], nil))
+	require.True(t, d.Fail(peers[2]))
+	require.Empty(t, ask(d, 1+Time(Second)))
+	got, _ = d.Result(nil)
+	require.Equal(t, peers[:2], got)
+	require.False(t, d.Short())
+
+	// To finish a path ends that one; to finish ends all.
+	d = begin(2)
+	ask(d, 1)
+	d.FinishPath(peers[5])
+	d.FinishPath(peers[0])
+	require.False(t, d.Done())
+	require.True(t, d.Reply(peers[0], nil), "the other path waits for it too")
+	require.True(t, d.Fail(peers[1]))
+	d.Finish()
+	require.True(t, d.Done())
+	require.False(t, d.Short())
+	require.Zero(t, d.Deadline())
+	require.Empty(t, ask(d, 1))
+	var marked []Peer
+	d.visit(func(p Peer) { marked = append(marked, p) })
+	require.Contains(t, marked, peers[0])
+
+	d = begin(0)
+	require.Empty(t, ask(d, 1))
+	require.True(t, d.Done())
+	got, hops := d.Result(nil)
+	require.Empty(t, got)
+	require.Zero(t, hops)
+}
+
+// A get with a quorum of one along two paths: what the liar's path brings ends that path alone. Both records are told, and
+// the better one is the result.
+func TestDisjointGetHearsAllPaths(t *testing.T) {
+	cfg := Config{DisjointPaths: true, QuorumEndsGet: true, Alpha: 2, Mode: ModeServer}
+	k := newNode(t, cfg)
+	fill(t, k, 2)
+	out := new(Output)
+	k.Step(2, Input{Kind: OpGetRecord, Key: []byte("k")}, out)
+	require.NoError(t, out.Err)
+	asked := slices.Clone(out.Commands)
+	require.Len(t, asked, 2)
+	next := func(i int) PeerInfo {
+		return PeerInfo{ID: fmt.Appendf(nil, "next of %d", i), Addrs: Addrs("\x12\x01x")}
+	}
+
+	k.Step(3, Input{Kind: GetRecordRes, Peer: asked[0].Peer, Query: 1, Valid: valid(t, "k", "forged"), Closer: []PeerInfo{next(0)}}, out)
+	require.Len(t, progress(out), 1)
+	require.False(t, progress(out)[0].Step.Last, "the other path has not ended")
+	require.Empty(t, out.Commands, "the liar's path has")
+	k.Step(4, Input{Kind: GetRecordRes, Peer: asked[1].Peer, Query: 1, Closer: []PeerInfo{next(1)}}, out)
+	require.Empty(t, progress(out))
+	require.Len(t, out.Commands, 1)
+	require.Equal(t, next(1).ID, out.Commands[0].Peer.ID)
+	k.Step(5, Input{Kind: GetRecordRes, Peer: next(1), Query: 1, Valid: valid(t, "k", "true")}, out)
+	events := progress(out)
+	require.Len(t, events, 2)
+	require.Equal(t, []byte("true"), events[0].Record.Value)
+	require.True(t, events[1].Step.Last)
+	require.Equal(t, Stats{Requests: 3, Successes: 3, Start: 2, End: 5, Hops: 2}, events[1].Stats)
+}
