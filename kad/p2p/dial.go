@@ -24,6 +24,11 @@ type dials struct {
 // dial is what all who want to reach one peer at a time share: a place among those under way. go-libp2p joins their
 // attempts into one, so that no peer is dialled twice at once however many requests there are to it; and 32 requests to
 // one dead peer hold one place, not 32.
+//
+// A dial goes on when the query that wanted it has ended: that a peer is dead, too, is worth knowing, since the table evicts
+// it then, and every later query is spared the wait. It holds its place for RequestTimeout at the most (go-libp2p gives up
+// after 5 s over QUIC), so 100 places are enough for ten new dead peers a second; who waits for a place longer than its own
+// time fails with ErrTimeout, which says nothing about the peer.
 type dial struct {
 	holders int
 	running bool

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kadbench/kadbench/kad"
+	"github.com/kadbench/kadbench/kad/wire"
 )
 
 // seen notes the inputs that a node's core is stepped with.
@@ -395,7 +396,7 @@ func TestExternalAddrs(t *testing.T) {
 func TestRelayAddrs(t *testing.T) {
 	const relay = "/ip4/8.8.8.8/tcp/1/p2p/12D3KooWQkSBAGQBEoeGiLzqL9mUAzPNWzNxjBZWbGJJcjYDXQx1/p2p-circuit"
 	for _, public := range []bool{false, true} {
-		simulated(t, 1, nil, func(t *testing.T, hosts []host.Host) {
+		simulated(t, 2, nil, func(t *testing.T, hosts []host.Host) {
 			cfg := quiet(&announcing{hosts[0], []ma.Multiaddr{ma.StringCast(relay), ma.StringCast("/ip4/192.168.1.1/tcp/1")}})
 			cfg.Kad.Mode, cfg.PublicOnly = kad.ModeAuto, public
 			n, s := watching(t, cfg, kad.ListenAddr)
@@ -404,12 +405,25 @@ func TestRelayAddrs(t *testing.T) {
 			assert.Contains(t, heard, relay)
 			assert.Equal(t, !public, strings.Contains(heard, "192.168"))
 			assert.Equal(t, kad.ModeClient, n.Mode())
-			emit, err := hosts[0].EventBus().Emitter(new(event.EvtLocalReachabilityChanged))
+
+			var announced atomic.Pointer[wire.Addrs]
+			answering(hosts[1], DefaultProtocol, func(m *wire.Message, s network.Stream) bool {
+				if m.Type == wire.AddProvider && assert.Len(t, m.ProviderPeers, 1) {
+					announced.Store(&m.ProviderPeers[0].Addrs)
+				}
+				return echo(m, s)
+			})
+			require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
+			_, err := n.StartProviding(t.Context(), []byte("\x12\x20a multihash of 32 bytes of digest"))
 			require.NoError(t, err)
-			defer emit.Close()
-			require.NoError(t, emit.Emit(event.EvtLocalReachabilityChanged{Reachability: network.ReachabilityPrivate}))
-			pass(time.Second)
-			assert.Equal(t, kad.ModeClient, n.Mode())
+			var want []ma.Multiaddr
+			for _, a := range n.host.Addrs() {
+				if n.servedAddr(a) {
+					want = append(want, a)
+				}
+			}
+			assert.Len(t, want, map[bool]int{false: 2, true: 1}[public])
+			assert.ElementsMatch(t, want, multiaddrs(kad.Addrs(*announced.Load())))
 		})
 	}
 }

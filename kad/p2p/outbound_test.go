@@ -337,6 +337,8 @@ func TestQueueLimit(t *testing.T) {
 		n.mu.Unlock()
 		assert.Equal(t, append(slices.Repeat([]kad.ErrorKind{kad.ErrNone}, 5), kad.ErrRefused, kad.ErrRefused), got)
 		pass(20 * time.Second)
+		n.outbound.mu.Lock()
+		defer n.outbound.mu.Unlock()
 		assert.Empty(t, n.outbound.peers) // nothing is left of it
 	})
 }
