@@ -121,7 +121,7 @@ func TestDisjointPaths(t *testing.T) {
 		}
 	}
 	var d Disjoint
-	d.Begin(dir, Key{}, 1, &cfg)
+	d.Begin(dir, Key{}, 3, &cfg)
 	for i := range paths {
 		d.Seed([]Near{{Dist: dir.Key(paths[i][0]).Prefix64(), Peer: paths[i][0]}})
 	}
@@ -142,7 +142,8 @@ func TestDisjointPaths(t *testing.T) {
 	require.False(t, ok)
 	require.True(t, d.Done())
 	got, hops := d.Result(nil)
-	require.Equal(t, []Peer{paths[2][3], paths[0][3], paths[1][3]}, got)
+	require.Equal(t, []Peer{paths[2][3], paths[2][2], paths[2][1], paths[0][3], paths[1][3]}, got[:5])
+	require.Len(t, got, 9, "three of each")
 	require.Equal(t, 4, hops)
 }
 
