@@ -48,7 +48,8 @@
 //	connections  ConnectionEstablished/Closed, InConnected, InDisconnected, AddressChanged/Failed, DialFailed,
 //	             ListenAddr(Expired), ExternalAddr(Expired), ListenerError/Closed, ProtocolsChanged
 //	operations   OpAddAddress, OpRemoveAddress, OpRemovePeer, OpGetClosestPeers, OpGetRecord, OpPutRecord(To),
-//	             OpRemoveRecord, OpBootstrap, OpStartProviding, OpStopProviding, OpGetProviders, OpSetMode, OpFinish
+//	             OpRemoveRecord, OpBootstrap, OpStartProviding, OpStopProviding, OpGetProviders, OpSetMode, OpFinish,
+//	             OpCancel
 //
 // Commands are requests to send, responses to requests, Reset, Dial and SetProtocols. Events are RoutingUpdated,
 // UnroutablePeer, RoutablePeer, PendingRoutablePeer, InboundRequest, QueryProgressed and ModeChanged. Which fields a kind

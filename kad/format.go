@@ -40,7 +40,7 @@ var inputNames = [...]string{
 	OpGetClosestPeers: "op_get_closest_peers", OpGetRecord: "op_get_record", OpPutRecord: "op_put_record",
 	OpPutRecordTo: "op_put_record_to", OpRemoveRecord: "op_remove_record", OpBootstrap: "op_bootstrap",
 	OpStartProviding: "op_start_providing", OpStopProviding: "op_stop_providing", OpGetProviders: "op_get_providers",
-	OpSetMode: "op_set_mode", OpFinish: "op_finish", OpAccept: "op_accept", OpRefuse: "op_refuse",
+	OpSetMode: "op_set_mode", OpFinish: "op_finish", OpCancel: "op_cancel", OpAccept: "op_accept", OpRefuse: "op_refuse",
 }
 
 var commandNames = [...]string{

@@ -57,6 +57,7 @@ const (
 	OpGetProviders    // Key
 	OpSetMode         // Mode
 	OpFinish          // Query: end it early, with what it has
+	OpCancel          // Query: end it at once: nothing is sent any more, and what it has found is not given to anybody
 	OpAccept          // Request, one that is held: store what it brought and answer
 	OpRefuse          // Request, one that is held: store nothing and end it without a reply
 )

@@ -101,7 +101,7 @@ func (k *Kademlia) dropFarthestKey() bool {
 // is on the wire, not when it is handed over: one that cannot be dialled has not been told. With nobody to tell, the
 // node provides by itself.
 func (k *Kademlia) endProviding(now Time, q *query, late bool, out *Output) (over bool) {
-	if q.phase == looking && !late && len(q.closest) > 0 {
+	if q.phase == looking && !late && !q.cancelled && len(q.closest) > 0 {
 		k.give(now, q, SendAddProvider, q.closest)
 		return false
 	}

@@ -86,7 +86,7 @@ func (k *Kademlia) sentExpiry(now, own Time) Time {
 // endPutRecord goes on from finding the nearest to giving them the record, and from that to the end. The quorum is measured
 // by those to whom it was sent: a network of fewer than K peers can still store at All.
 func (k *Kademlia) endPutRecord(now Time, q *query, late bool, out *Output) (over bool) {
-	if q.phase == looking && !late && len(q.closest) > 0 {
+	if q.phase == looking && !late && !q.cancelled && len(q.closest) > 0 {
 		k.give(now, q, SendPutRecord, q.closest)
 		return false
 	}

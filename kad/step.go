@@ -69,7 +69,7 @@ func (k *Kademlia) step(now Time, in *Input, out *Output) {
 		k.tick(now, out)
 
 	case OpGetClosestPeers, OpGetRecord, OpPutRecord, OpPutRecordTo, OpRemoveRecord, OpBootstrap,
-		OpStartProviding, OpStopProviding, OpGetProviders, OpSetMode, OpFinish, OpAccept, OpRefuse:
+		OpStartProviding, OpStopProviding, OpGetProviders, OpSetMode, OpFinish, OpCancel, OpAccept, OpRefuse:
 		k.operate(now, in, out)
 
 	default:

@@ -14,7 +14,7 @@ var operations = map[string]kad.InputKind{
 	"get_closest_peers": kad.OpGetClosestPeers, "get_record": kad.OpGetRecord, "put_record": kad.OpPutRecord,
 	"put_record_to": kad.OpPutRecordTo, "remove_record": kad.OpRemoveRecord, "bootstrap": kad.OpBootstrap,
 	"start_providing": kad.OpStartProviding, "stop_providing": kad.OpStopProviding,
-	"get_providers": kad.OpGetProviders, "set_mode": kad.OpSetMode, "finish": kad.OpFinish,
+	"get_providers": kad.OpGetProviders, "set_mode": kad.OpSetMode, "finish": kad.OpFinish, "cancel": kad.OpCancel,
 	"accept": kad.OpAccept, "refuse": kad.OpRefuse,
 }
 

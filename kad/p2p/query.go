@@ -106,21 +106,17 @@ func (q *query) next(ctx context.Context) (kad.Event, error) {
 		select {
 		case <-q.wake:
 		case <-ctx.Done():
-			q.finish()
+			q.stop(kad.OpCancel) // nothing shall be given to anybody any more
 			return kad.Event{}, ctx.Err()
 		}
 	}
 }
 
 // finish ends the query in the core, with what it has, and gives its last event.
-func (q *query) finish() kad.Event {
-	// Once ends a search. A put or a provide that still looks would go on to give: twice ends it, since nobody waits for
-	// it any more. It may have ended by itself meanwhile.
-	for range 2 {
-		if q.n.do(kad.Input{Kind: kad.OpFinish, Query: q.id}, nil) != nil {
-			break
-		}
-	}
+func (q *query) finish() kad.Event { return q.stop(kad.OpFinish) }
+
+func (q *query) stop(how kad.InputKind) kad.Event {
+	_ = q.n.do(kad.Input{Kind: how, Query: q.id}, nil) // it may have ended by itself meanwhile
 	q.n.mu.Lock()
 	delete(q.n.queries, q.id)
 	q.n.mu.Unlock()
