@@ -28,6 +28,22 @@ type connection struct {
 // connections is what go-libp2p's connection manager prunes back to.
 const hostEvents = 256
 
+// What the host tells, and what the core is told:
+//
+//	Connected, Disconnected                 ConnectionEstablished, ConnectionClosed; with the first and the last of a peer
+//	                                        InConnected, InDisconnected
+//	identify, also pushed (EvtPeerIdentificationCompleted; EvtPeerProtocolsUpdated comes beside a push and says less)
+//	                                        ProtocolsChanged
+//	an outbound stream was answered         ProtocolConfirmed, once for each connection (message.go)
+//	a dial failed                           AddressFailed for each address that is dead, then DialFailed (dial.go)
+//	EvtLocalAddressesUpdated                ListenAddr, ListenAddrExpired (reachability.go, as the next three)
+//	ListenClose                             ListenerClosed; go-libp2p does not say whether an error was the cause
+//	a listen address cannot be opened       ListenerError
+//	AutoNAT v1 and v2                       ExternalAddr, ExternalAddrExpired
+//
+// AddressChanged is never told: a connection of go-libp2p keeps the remote address that it began with, even when QUIC moves
+// it, and a peer that comes from elsewhere has a new connection. Where it listens from then on identify tells.
+
 // watchHost tells the core of connections, identifications and addresses, now and until Close.
 func (n *Node) watchHost() error {
 	sub, err := n.host.EventBus().Subscribe([]any{

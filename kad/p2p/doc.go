@@ -23,9 +23,16 @@
 // # How a request is sent
 //
 // The core's commands go into a queue for each peer, in the core's order. A goroutine takes one, connects if need be,
-// asks on a stream that is new or has rested, and steps the core with what came back (outbound.go, clientstream.go,
-// message.go). An operation of the application is a query of the core; its method waits for the query's last event
+// asks on a stream that is new or has rested, and steps the core with what came back (outbound.go, dial.go,
+// clientstream.go, negotiate.go, message.go). A peer that must be dialled answers in two round trips over QUIC. An operation of the application is a query of the core; its method waits for the query's last event
 // (query.go, operations.go).
+//
+// # What the network tells
+//
+// What happens to connections, listeners and addresses the core is told as libp2p-kad's hooks; connections.go lists which
+// event of the host becomes which. While the table is empty, the peers of Config.Bootstrap are dialled (redial.go).
+// Config.PublicOnly and Config.Diversity keep out of the table what does not belong in a public one (addrs.go,
+// diversity.go), and Config.Metrics takes what there is to count (metrics.go).
 //
 // # How time passes
 //
