@@ -75,10 +75,10 @@ func TestBuckets(t *testing.T) {
 	require.Equal(t, 1, count)
 }
 
-// In a keyspace of eight bits all peers, all local keys and all targets: each peer is found exactly once, nearest first, also
+// In a keyspace of eight bits all peers, all targets and so all distances: each peer is found exactly once, nearest first, also
 // where the distance is 0 or odd (libp2p-kad visits bucket 0 twice there).
 func TestNearestInSmallKeyspace(t *testing.T) {
-	for local := range 256 {
+	for local := 0; local < 256; local += 15 {
 		tab, dir := testTable(255, Key{byte(local)})
 		for key := range 256 {
 			tab.Insert(tableEpoch, dir.put(Key{byte(key)}), false, Minute)

@@ -8,9 +8,11 @@ type Config struct {
 	Seed uint64 // of every random choice
 
 	Mode  Mode
-	K     int // bucket size, replication factor and size of an answer; 20
+	K     int // replication factor and size of an answer; 20
 	Alpha int // requests in flight of one lookup; Current 3 (libp2p-kad), Amino 10
 	Beta  int // 0: a lookup ends when the K nearest have answered; n: when the n nearest have, then the K nearest are asked
+
+	BucketSize int // how many peers a bucket of the table holds; 0: K, whatever that is
 
 	// DisjointPaths makes a lookup follow Alpha paths that share no peer (S/Kademlia), so that one liar cannot end it.
 	DisjointPaths bool
@@ -166,6 +168,7 @@ func (c Config) Check() error {
 	}{
 		{"Mode", int(c.Mode), int(ModeAuto), int(ModeServer)},
 		{"K", c.K, 1, maxK},
+		{"BucketSize", c.BucketSize, 0, maxK},
 		{"Alpha", c.Alpha, 1, maxAlpha},
 		{"Beta", c.Beta, 0, c.K},
 		{"Limits.Records", c.Limits.Records, 1, 1 << 30},

@@ -58,7 +58,11 @@ func (k *Kademlia) Init(self Peer, dir *Directory, cfg *Config) {
 	*k = Kademlia{cfg: cfg, dir: dir, self: self, key: *dir.Key(self), wanted: cfg.Mode}
 	// Each node draws from a stream of its own, whatever the order in which nodes are stepped.
 	k.rng.Seed(cfg.Seed, binary.BigEndian.Uint64(k.key[8:]))
-	k.table.init(dir, k.key, cfg.K)
+	size := cfg.BucketSize
+	if size == 0 {
+		size = cfg.K
+	}
+	k.table.init(dir, k.key, size)
 	k.store = NewMemoryStore(cfg.Limits)
 	k.mode = k.resolveMode()
 }

@@ -60,6 +60,7 @@ func TestConfig(t *testing.T) {
 		"K":                       {K: 256},
 		"Alpha":                   {Alpha: -1},
 		"Beta":                    {Beta: 21},
+		"BucketSize":              {BucketSize: 256},
 		"Mode":                    {Mode: 3},
 		"QueryTimeout":            {QueryTimeout: -1},
 		"PeerTimeout":             {PeerTimeout: -1},
@@ -355,8 +356,12 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	k := newNode(t, Config{
 		Seed: seed, Mode: Mode(rng.IntN(3)), K: 1 + rng.IntN(20), Alpha: 1 + rng.IntN(10), ManualInserts: rng.IntN(4) == 0,
-		QuorumEndsGet: rng.IntN(2) == 0, NoCorrection: rng.IntN(2) == 0, Limits: Limits{Queries: 5},
+		QuorumEndsGet: rng.IntN(2) == 0, NoCorrection: rng.IntN(2) == 0, Limits: Limits{Queries: 5, Held: 3, GroupPeers: 20, GroupBucketPeers: 10},
+		FilterRecords: rng.IntN(2) == 0, ProbeInterval: Duration(1+rng.IntN(100)) * Second, EvictAfter: rng.IntN(4) - 1,
 	})
+	if rng.IntN(2) == 0 {
+		k.cfg.Group = func(addr []byte) uint64 { return uint64(len(addr) % 3) }
+	}
 	digest := sha256.New()
 	var out Output
 	now := tableEpoch
@@ -392,7 +397,8 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 			Kind: InputKind(rng.IntN(kinds)), Peer: PeerInfo{ID: some(), Addrs: Addrs("\x12\x02ok")}, Conn: ConnID(rng.IntN(3)),
 			Query: QueryID(rng.IntN(20)), Key: some(), Value: []byte("v"), Closer: list(), Providers: list(),
 			Addr: []byte{byte(rng.IntN(3))}, Dialer: rng.IntN(2) == 0, Supported: rng.IntN(2) == 0, N: rng.IntN(30) - 5,
-			Quorum: Quorum(rng.IntN(6) - 3), Mode: Mode(rng.IntN(3)),
+			Quorum: Quorum(rng.IntN(6) - 3), Mode: Mode(rng.IntN(3)), Request: RequestID(rng.IntN(4)),
+			Err: ErrorKind(rng.IntN(int(ErrRefused) + 1)),
 		}
 		if rng.IntN(2) == 0 {
 			in.Valid = valid(t, string(in.Key), "v")
@@ -425,6 +431,9 @@ func randomRun(t testing.TB, seed uint64) [32]byte {
 		}
 		observe()
 		require.LessOrEqual(t, len(k.queries), 5)
+		require.LessOrEqual(t, len(k.probes.asked), maxProbes)
+		require.LessOrEqual(t, len(k.held), 3)
+		k.table.check(t)
 		k.visit(func(p Peer) {
 			if !k.dir.known(p) {
 				t.Fatalf("seed %d: handle %d is nobody's", seed, p)

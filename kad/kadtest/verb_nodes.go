@@ -49,7 +49,7 @@ func config(a *args) (kad.Config, error) {
 	}
 	cfg.Mode = mode
 	for name, field := range map[string]*int{
-		"k": &cfg.K, "alpha": &cfg.Alpha, "beta": &cfg.Beta, "records": &cfg.Limits.Records,
+		"k": &cfg.K, "bucket": &cfg.BucketSize, "alpha": &cfg.Alpha, "beta": &cfg.Beta, "records": &cfg.Limits.Records,
 		"providers": &cfg.Limits.ProvidersPerKey, "queries": &cfg.Limits.Queries, "held": &cfg.Limits.Held,
 		"job_queries": &cfg.Limits.JobQueries, "job_starts": &cfg.Limits.JobStarts, "group_peers": &cfg.Limits.GroupPeers,
 		"group_bucket_peers": &cfg.Limits.GroupBucketPeers, "cache": &cfg.CacheCandidates, "evict": &cfg.EvictAfter,
