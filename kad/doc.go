@@ -41,7 +41,8 @@
 //
 // # The vocabulary
 //
-// Names are those of libp2p-kad. Inputs, by their kind:
+// Names are those of libp2p-kad; LIBP2P-KAD.md has each of its calls, events, hooks and settings beside ours and beside the
+// test that proves it. Inputs, by their kind:
 //
 //	handler      ProtocolConfirmed, FindNodeReq/Res, GetProvidersReq/Res, AddProvider(Res), GetRecord(Res), PutRecord(Res),
 //	             PingReq, QueryError
@@ -49,11 +50,11 @@
 //	             ListenAddr(Expired), ExternalAddr(Expired), ListenerError/Closed, ProtocolsChanged
 //	operations   OpAddAddress, OpRemoveAddress, OpRemovePeer, OpGetClosestPeers, OpGetRecord, OpPutRecord(To),
 //	             OpRemoveRecord, OpBootstrap, OpStartProviding, OpStopProviding, OpGetProviders, OpSetMode, OpFinish,
-//	             OpCancel
+//	             OpCancel, OpAccept, OpRefuse
 //
 // Commands are requests to send, responses to requests, Reset, Dial and SetProtocols. Events are RoutingUpdated,
-// UnroutablePeer, RoutablePeer, PendingRoutablePeer, InboundRequest, QueryProgressed and ModeChanged. Which fields a kind
-// reads or sets stands beside it. All print as one line; Names gives their peers and keys better names.
+// UnroutablePeer, RoutablePeer, PendingRoutablePeer, PeerEvicted, InboundRequest, QueryProgressed and ModeChanged. Which
+// fields a kind reads or sets stands beside it. All print as one line; Names gives their peers and keys better names.
 //
 // A query is an operation that runs: it tells how it goes by QueryProgressed events of its QueryID, of which exactly one
 // is the last. A Lookup chooses whom to ask and sends nothing; a Fixed does so for a given list of peers. The host sends,

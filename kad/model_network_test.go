@@ -109,6 +109,24 @@ func TestClosestPeersCount(t *testing.T) {
 	}
 }
 
+// In a chain of nodes, each of which knows the next alone, a lookup by the first walks to the last and returns all others in
+// the order of their distance.
+func TestChain(t *testing.T) {
+	for seed := range uint64(10) {
+		w := kadtest.NewWorld(t, seed)
+		w.MinDelay, w.MaxDelay = kad.Second/100, kad.Second/10
+		nodes := w.Add(2+w.Rand().IntN(18), kadtest.Quiet())
+		for i, n := range nodes[1:] {
+			w.Know(nodes[i], n)
+		}
+		key := fmt.Appendf(nil, "key %d", seed)
+		end := closest(w, nodes[0], key, 0)
+		require.Equal(t, kad.QueryOK, end.Err)
+		require.Equal(t, nearest(key, nodes[1:]), ids(end.Peers), "seed %d: of %d nodes", seed, len(nodes))
+		require.Equal(t, uint32(len(nodes)-1), end.Stats.Successes)
+	}
+}
+
 // A get of what nobody has says so, and names whom it would have been at: exactly the two that there are, nearest first.
 func TestGetRecordNotFound(t *testing.T) {
 	cfg := kadtest.Quiet()
