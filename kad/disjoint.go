@@ -110,6 +110,16 @@ func (d *Disjoint) claim(path int, p Peer) bool {
 	return false
 }
 
+// Postpone takes back that Next has given a peer: its path asks it only if nobody else is left.
+func (d *Disjoint) Postpone(p Peer) bool {
+	i, _ := d.contactAt(p)
+	if !d.paths[d.contacts[i].path].Postpone(p) {
+		return false
+	}
+	d.contacts = slices.Delete(d.contacts, i, i+1)
+	return true
+}
+
 // places is how many requests hold a place, each counted in the path that sent it.
 func (d *Disjoint) places() (n int) {
 	d.requests(func(f *inFlight) {

@@ -30,6 +30,7 @@ type Lookup struct {
 	done    bool
 
 	finished bool // by Finish
+	pressed  bool // nobody is postponed any more
 }
 
 // candidate is 16 bytes without pointers: a lookup merges a reply's peers in at the price of moving a few cache lines.
@@ -40,12 +41,13 @@ type candidate struct {
 	hops  uint8 // how many peers had to be asked one after the other to hear of it, itself included
 }
 
-// candidateState goes one way: from notContacted to waiting, slow, unresponsive, and from each of these three to succeeded or
+// candidateState goes one way: from notContacted (or postponed, once) to waiting, slow, unresponsive, and from each of these three to succeeded or
 // failed. So nobody is asked twice, and no answer counts twice.
 type candidateState uint8
 
 const (
 	notContacted candidateState = iota
+	postponed                   // asked only if nobody else is left
 	waiting
 	slow         // its patience is over: others are asked in its place
 	unresponsive // did not answer in time; a late answer still counts
@@ -209,8 +211,34 @@ func (l *Lookup) Next(now Time) (p Peer, ok bool) {
 			}
 		}
 	}
-	l.done = awaited == 0
+	if awaited == 0 && !l.press() {
+		l.done = true
+	}
+	if !l.done && awaited == 0 {
+		return l.Next(now)
+	}
 	return 0, false
+}
+
+// Postpone takes back that Next has given a peer: it is asked only if nobody else is left. It is false if that is so.
+func (l *Lookup) Postpone(p Peer) bool {
+	if l.pressed {
+		return false
+	}
+	l.forget(p)
+	l.candidate(p).state = postponed
+	return true
+}
+
+// press makes those that were postponed the next to be asked. It is false if there is none.
+func (l *Lookup) press() (any bool) {
+	l.pressed = true
+	for i := range l.peers {
+		if c := &l.peers[i]; c.state == postponed {
+			c.state, any = notContacted, true
+		}
+	}
+	return any
 }
 
 // Expect says of the peer that Next has just given how long to bear with it, and whether it had to be dialled.

@@ -16,14 +16,17 @@ type pacing struct {
 }
 
 // straggler is a request that its query did not wait for. Its answer still teaches: or a node would only ever learn from
-// the quick, and miss the slow each time.
+// the quick, and miss the slow each time. As long as there is none, no other query asks the same peer, unless it has nobody
+// else: every lookup would meet the same dead.
 type straggler struct {
-	query QueryID
-	inFlight
+	query   QueryID
+	asked   Time
+	peer    Peer
+	dialled bool
 }
 
-// maxStragglers bounds them: three times as many as a lookup leaves behind if a fifth of the peers is dead; 800 bytes.
-const maxStragglers = 16
+// maxStragglers bounds them: six times as many as a lookup leaves behind if a fifth of the peers is dead; 800 bytes.
+const maxStragglers = 32
 
 // estimate follows the time that answers take, in microseconds: over an hour in 32 bits.
 type estimate struct {
@@ -100,7 +103,7 @@ func (p *pacing) leave(query QueryID, s search) {
 		if len(p.stragglers) == maxStragglers {
 			p.stragglers = p.stragglers[:copy(p.stragglers, p.stragglers[1:])]
 		}
-		p.stragglers = append(p.stragglers, straggler{query, *f})
+		p.stragglers = append(p.stragglers, straggler{query, f.asked, f.peer, f.dialled})
 	})
 }
 
@@ -115,6 +118,16 @@ func (p *pacing) arrive(now Time, query QueryID, peer Peer, failed bool) {
 			return
 		}
 	}
+}
+
+// doubts says whether a peer has left another query's request without an answer, and may do so for a while yet.
+func (p *pacing) doubts(now Time, peer Peer, cfg *Config) bool {
+	for i := range p.stragglers {
+		if s := &p.stragglers[i]; s.peer == peer && now < s.asked+Time(cfg.PeerTimeout) {
+			return true
+		}
+	}
+	return false
 }
 
 // visit marks the peers of stragglers.

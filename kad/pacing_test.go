@@ -15,6 +15,7 @@ type slowNet struct {
 	dead      map[Peer]bool
 	rtt       map[Peer]Duration
 	connected map[Peer]bool
+	now       Time
 	pacing    pacing
 	cfg       Config
 }
@@ -40,7 +41,7 @@ func newSlowNet(seed uint64, cfg Config, dead, slow int) *slowNet {
 // outcome of one lookup.
 type outcome struct {
 	took   Duration
-	rpcs   int // that reached somebody
+	rpcs   int
 	recall int // of the 20 nearest that live
 }
 
@@ -61,16 +62,19 @@ func (s *slowNet) lookup(cold bool) outcome {
 	}
 	var o outcome
 	var flight []arrival
-	start := Time(Hour)
+	start := s.now + 1
 	now := start
 	for {
 		for p, ok := l.Next(now); ok; p, ok = l.Next(now) {
+			if s.pacing.doubts(now, p, &s.cfg) && l.Postpone(p) {
+				continue
+			}
 			dialled := !s.connected[p]
 			l.Expect(p, dialled, s.pacing.patience(dialled, &s.cfg))
+			o.rpcs++
 			if s.dead[p] {
 				continue
 			}
-			o.rpcs++
 			took := s.rtt[p] + s.rng.Int64N(s.rtt[p]/10)
 			if dialled {
 				took *= 3
@@ -95,11 +99,12 @@ func (s *slowNet) lookup(cold bool) outcome {
 		}
 		l.Reply(a.p, s.answer(a.p, &target, 20))
 	}
+	s.now = now
+	s.pacing.leave(1, &l)
 	for _, a := range flight {
 		s.connected[a.p] = true
-		if a.at-a.asked < Time(s.cfg.PeerTimeout) {
-			s.pacing.of(a.dialled).learn(Duration(a.at - a.asked))
-		}
+		s.now = max(s.now, a.at)
+		s.pacing.arrive(a.at, 1, a.p, false)
 	}
 	o.took = Duration(now - start)
 	var living []Peer
@@ -122,7 +127,7 @@ func (s *slowNet) lookup(cold bool) outcome {
 func measure(cfg Config, dead, slow int, cold bool) (p50, p99 Duration, rpcs, recall float64) {
 	var took []Duration
 	n := 0.0
-	for seed := range uint64(10) {
+	for seed := range uint64(6) {
 		s := newSlowNet(seed, cfg, dead, slow)
 		for i := range 40 {
 			o := s.lookup(cold)
@@ -139,10 +144,10 @@ func measure(cfg Config, dead, slow int, cold bool) (p50, p99 Duration, rpcs, re
 	return took[len(took)/2], took[len(took)*99/100], rpcs / n, recall / n
 }
 
-// With a fifth of the peers dead, patience makes lookups ten times as quick and finds no less, for no more requests. Slow
-// peers are found although they take eight times as long as the others, and cost time. The figures of a run (ms, Current,
-// all to be dialled): a fifth dead p50 1036 and p99 1726, without patience 20310 and 50476; with a tenth slow the recall is
-// 0.990.
+// With a fifth of the peers dead, patience makes lookups ten times as quick and finds no less, for fewer requests, since the
+// dead are not asked by each. Slow peers are found although they take eight times as long as the others, and cost time. The
+// figures of a run (ms, Amino, all to be dialled): a fifth dead p50 475 and p99 1319, without patience 20000 and 40160; with
+// a tenth slow the recall is 0.978.
 func TestPatience(t *testing.T) {
 	for name, cfg := range map[string]Config{"current": Current(), "amino": Amino()} {
 		off := cfg
@@ -156,12 +161,12 @@ func TestPatience(t *testing.T) {
 		}{
 			{0, 0, false, 1, 0, 0},
 			{0, 0, true, 1, 0, 0},
-			{20, 0, false, 10, 0.001, 0.5},
-			{20, 0, true, 10, 0.001, 0.5},
-			{50, 0, true, 10, 0.03, 0.5},
-			{0, 10, true, 1, 0.02, 2},
-			{20, 10, false, 2, 0.02, 2},
-			{20, 10, true, 2, 0.02, 2},
+			{20, 0, false, 10, 0.002, -2},
+			{20, 0, true, 10, 0.002, -2},
+			{50, 0, true, 10, 0.03, -10},
+			{0, 10, true, 1, 0.03, 2},
+			{20, 10, false, 2, 0.03, -2},
+			{20, 10, true, 2, 0.03, -1},
 		} {
 			_, slowest, few, all := measure(off, net.dead, net.slow, net.cold)
 			_, p99, rpcs, recall := measure(cfg, net.dead, net.slow, net.cold)

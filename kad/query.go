@@ -258,12 +258,16 @@ func (k *Kademlia) advance(now Time, q *query, out *Output) {
 		for !late {
 			awaited := q.unanswered()
 			p, ok := q.next(now)
-			if ok {
+			postponed := ok && q.phase == looking && k.pacing.doubts(now, p, k.cfg) && q.search.Postpone(p)
+			if ok && !postponed {
 				awaited++
 			}
 			q.stats.Failures += uint32(awaited - q.unanswered()) // those whose time has passed
 			if !ok {
 				break
+			}
+			if postponed {
+				continue
 			}
 			q.stats.Requests++
 			k.expect(q, p)

@@ -6,6 +6,7 @@ type search interface {
 	Begin(dir *Directory, target Key, want int, cfg *Config)
 	Seed(near []Near) (more bool)
 	Next(now Time) (p Peer, ok bool)
+	Postpone(p Peer) bool
 	Expect(p Peer, dialled bool, patience Duration)
 	Hasten(dialled bool, patience Duration)
 	Reply(p Peer, closer []Peer) bool
