@@ -42,7 +42,7 @@ type Config struct {
 	QuorumEndsGet   bool // Classic: a get ends at its quorum
 	AutoCache       bool // Classic: a get that found a record sends it to its cache candidates
 	CacheCandidates int  // how many of the nearest that lack the record a get names at its end; 1, negative none
-	EvictAfter      int  // failures in a row after which a peer leaves the table; 2, negative never
+	EvictAfter      int  // failures in a row after which a peer leaves the table, if others answer meanwhile; 2, negative never
 	EchoAddProvider bool // answer ADD_PROVIDER with an echo (ruling 1 says none)
 	NoCorrection    bool // a get does not send the best record to those of the nearest that lack it (libp2p-kad L191)
 	FlatExpiry      bool // Amino: a received record's TTL does not halve for each node beyond the K nearest

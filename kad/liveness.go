@@ -15,7 +15,8 @@ import "slices"
 //   - ErrUnsupported evicts at once: it is no server (any more). ErrRefused is our own, and counts for nobody.
 //
 // A node that has lost its own network must not empty its table: then everybody fails. So a failure is believed only if
-// somebody has given a sign of life since the peer's failure before; one that is not believed starts the row anew. No
+// somebody has given a sign of life since the peer's failure before; one that is not believed starts the row anew. Who sets
+// EvictAfter to 1 wants no second failure: then a sign of life in the last PeerTimeout before the first will do. No
 // table can be emptied by this, since the last peer that is silent has nobody to testify against it. On an idle node nobody
 // would testify in either case, so after a failure a witness is asked: the peer that was heard of most recently.
 
@@ -166,6 +167,10 @@ func (k *Kademlia) peerFailed(now Time, p Peer, why ErrorKind, out *Output) {
 	s := k.probes.suspect(p)
 	switch {
 	case s == nil:
+		if k.cfg.EvictAfter == 1 && k.probes.life != 0 && now < k.probes.life+Time(k.cfg.PeerTimeout) {
+			k.evict(now, p, out)
+			return
+		}
 		k.probes.suspects = append(k.probes.suspects, suspect{peer: p, failures: 1})
 		s = &k.probes.suspects[len(k.probes.suspects)-1]
 	case now < s.last+together:

@@ -194,6 +194,25 @@ func TestProbesGrowRare(t *testing.T) {
 	require.Equal(t, 1, k.table.Len())
 }
 
+// One failure is enough where the configuration says so, but only if somebody was heard of in the last ten seconds before it:
+// otherwise it could be our own.
+func TestEvictAtOnce(t *testing.T) {
+	for age, want := range map[Duration]bool{0: true, 10*Second - 1: true, 10 * Second: false, -1: false} {
+		cfg := liveConfig()
+		cfg.EvictAfter = 1
+		k := newNode(t, cfg)
+		now := filled(t, k, 10)
+		p := k.dir.Info(k.table.entries[3].peer)
+		var out Output
+		if age >= 0 {
+			k.Step(now, Input{Kind: InConnected, Peer: PeerInfo{ID: []byte("somebody")}}, &out)
+		}
+		k.Step(now+Time(age), Input{Kind: DialFailed, Peer: p}, &out)
+		present, _ := k.table.Contains(p.Peer)
+		require.Equal(t, want, !present, "%d ns after a sign of life", age)
+	}
+}
+
 // Nothing is asked where nobody would be evicted, or where probes are turned off.
 func TestNoProbes(t *testing.T) {
 	for name, change := range map[string]func(*Config){
@@ -218,10 +237,9 @@ func TestNoProbes(t *testing.T) {
 	}
 }
 
-// Seven is the most that a configuration may ask for, and seven it takes; one is as good as two, since the first failure
-// could be our own.
+// As many failures as the configuration says, up to seven, with a sign of life of somebody before each.
 func TestEvictAfter(t *testing.T) {
-	for after, want := range map[int]int{0: 2, 1: 2, 2: 2, 3: 3, 7: 7} {
+	for after, want := range map[int]int{0: 2, 1: 1, 2: 2, 3: 3, 7: 7} {
 		cfg := liveConfig()
 		cfg.EvictAfter, cfg.ProbeInterval = after, -1
 		k := newNode(t, cfg)

@@ -3,9 +3,9 @@ package kad
 import "bytes"
 
 // How each of the six requests is answered. A request that is refused gets Reset and no reply. Each request has exactly one
-// response, in the Output of its own Step, and one that was served exactly one InboundRequest event. Nothing here asks
-// anybody, starts a query or changes the table: a request costs its sender more than it costs us. Nothing is allocated
-// either, once the Output is warm, but for what is stored.
+// response, in the Output of its own Step (but for those that are held, see held.go), and one that was served exactly one
+// InboundRequest event. Nothing here asks anybody, starts a query or changes the table: a request costs its sender more
+// than it costs us. Nothing is allocated either, once the Output is warm, but for what is stored or held.
 
 // maxSoughtKey is the longest key that is looked for. A key is hashed under the host's lock: 16 KiB take some 12 µs, and the
 // 4 MiB that fit in a frame 3 ms. No peer id, CID or name has more than a few hundred bytes, and libp2p-kad, whose frames
