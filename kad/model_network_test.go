@@ -165,6 +165,21 @@ func TestGetRecordOverHops(t *testing.T) {
 	require.Equal(t, kad.QueryOK, events[1].Err)
 }
 
+// A get has no quorum to fail for: one record of three peers is found, whatever quorum was asked for.
+func TestGetIgnoresItsQuorum(t *testing.T) {
+	for _, quorum := range []kad.Quorum{kad.One, kad.Majority, kad.All, 2, 20} {
+		w := kadtest.NewWorld(t, 1)
+		n := full(w, 4, kadtest.Quiet())
+		w.Hold(n[2], kad.Record{Key: []byte("key"), Value: []byte("value")})
+		q := w.Do(n[0], kad.Input{Kind: kad.OpGetRecord, Key: []byte("key"), Quorum: quorum}).Query
+		require.True(t, w.Settle(kad.Minute))
+		events := w.Progress(n[0], q)
+		require.Len(t, events, 2)
+		require.Equal(t, kad.QueryOK, events[1].Err, "quorum %d", quorum)
+		require.Equal(t, uint32(3), events[1].Stats.Successes, "all are asked")
+	}
+}
+
 // Of twelve holders the application takes ten records and ends the query: it has exactly one more event, the last.
 func TestGetRecordFromMany(t *testing.T) {
 	w := kadtest.NewWorld(t, 1)
