@@ -10,6 +10,7 @@ import (
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"go.uber.org/fx"
 
 	"github.com/kadbench/kadbench/kad"
 )
@@ -51,5 +52,11 @@ func newHost(cfg Config, key crypto.PrivKey) (host.Host, error) {
 			libp2p.ResourceManager(&network.NullResourceManager{}),
 			libp2p.ConnectionManager(connmgr.NullConnMgr{}))
 	}
-	return libp2p.New(opts...)
+	// When it cannot listen, New leaves running what it has begun; so we keep hold of the host to close it.
+	var begun host.Host
+	h, err := libp2p.New(append(opts, libp2p.WithFxOption(fx.Invoke(func(h host.Host) { begun = h })))...)
+	if err != nil && begun != nil {
+		_ = begun.Close()
+	}
+	return h, err
 }
