@@ -70,48 +70,68 @@ func (k *Kademlia) finishHolders(q *query) {
 	}
 }
 
-// endGetRecord tells the best record, or that there is none, and who of the nearest lacks it: the candidates for a copy. A
-// get that ran out of time has its best record all the same, beside the error.
+// endGetRecord tells the best record, or that there is none. Beside a record stand the candidates for a copy of it: the
+// nearest that answered without any, CacheCandidates at the most; and if there is none, the nearest that answered. A get that
+// ran out of time has its best record all the same, beside the error.
+//
+// Those of the nearest that lack the best record get it by correction; with AutoCache and no correction the candidates do.
 func (k *Kademlia) endGetRecord(now Time, q *query, late bool, out *Output) {
-	lacking := out.handles[:0]
+	lacking, candidates := out.handles[:0], q.candidates[:0]
 	for _, p := range q.closest {
-		if !q.holdsBest(p) {
+		held, best := q.holds(p)
+		if !best {
 			lacking = append(lacking, p)
 		}
+		if !held && len(candidates) < k.cfg.CacheCandidates {
+			candidates = append(candidates, p)
+		}
 	}
-	out.handles = lacking // its memory may have grown
+	out.handles, q.candidates = lacking, candidates // their memory may have grown
 	ev := k.event(now, q, true, out)
 	ev.Record, ev.Found = q.record.Record, q.found
-	ev.Candidates = k.infos(q, lacking, out)
+	if q.found {
+		ev.Candidates = k.infos(q, candidates, out)
+	} else {
+		ev.Peers = k.infos(q, q.closest, out)
+	}
 	switch {
 	case late:
 		ev.Err = QueryTimeout
 	case !q.found:
 		ev.Err = QueryNotFound
 	}
-	if q.found && !q.cancelled && !k.cfg.NoCorrection {
+	switch {
+	case !q.found || q.cancelled:
+	case !k.cfg.NoCorrection:
 		k.correct(now, q, lacking, out)
+	case k.cfg.AutoCache:
+		k.copyTo(now, q, candidates, out)
 	}
 }
 
-// holdsBest says whether a peer answered with a record as good as the best.
-func (q *query) holdsBest(p Peer) bool {
+// holds says whether a peer answered with a record, and whether with one as good as the best.
+func (q *query) holds(p Peer) (held, best bool) {
 	for i := range q.holders {
 		if h := &q.holders[i]; h.peer == p {
-			return bytes.Equal(h.rank, q.record.Rank)
+			return true, bytes.Equal(h.rank, q.record.Rank)
 		}
 	}
-	return false
+	return false, false
 }
 
 // correct sends the best record to those of the nearest that answered with none or an older one (libp2p-kad L191, ipfs-kad
-// L617), and replaces our own copy if that is older. Nobody waits for it. It is a query of its own, since the get has
-// ended: with its own id, deadline and place among those that may run at once; if there is none left, it does not run.
+// L617), and replaces our own copy if that is older.
 func (k *Kademlia) correct(now Time, q *query, lacking []Peer, out *Output) {
 	if own, ok := k.store.Get(q.key); ok && bytes.Compare(own.Rank, q.record.Rank) < 0 {
 		_ = k.storeReceived(now, Valid{record: q.record.Record, rank: q.record.Rank, ok: true})
 	}
-	if len(lacking) == 0 {
+	k.copyTo(now, q, lacking, out)
+}
+
+// copyTo sends what a get has found to others. Nobody waits for it. It is a query of its own, since the get has ended: with
+// its own id, deadline and place among those that may run at once; if there is none left, it does not run.
+func (k *Kademlia) copyTo(now Time, q *query, peers []Peer, out *Output) {
+	if len(peers) == 0 {
 		return
 	}
 	err := out.Err
@@ -122,7 +142,7 @@ func (k *Kademlia) correct(now Time, q *query, lacking []Peer, out *Output) {
 	}
 	c.record = q.record
 	c.heard = append(c.heard, q.heard...)
-	k.give(now, c, SendPutRecord, lacking)
+	k.give(now, c, SendPutRecord, peers)
 	k.advance(now, c, out)
 }
 

@@ -143,7 +143,7 @@ func TestGetRecordNotFound(t *testing.T) {
 	require.Equal(t, kad.QueryNotFound, events[0].Err)
 	require.False(t, events[0].Found)
 	require.True(t, events[0].Step.Last)
-	require.ElementsMatch(t, [][]byte{n[1].ID, n[2].ID}, ids(events[0].Candidates))
+	require.ElementsMatch(t, [][]byte{n[1].ID, n[2].ID}, ids(events[0].Peers))
 }
 
 // A record that only the third node of a chain has is found. Its event is the first and not the last.
@@ -178,6 +178,34 @@ func TestGetIgnoresItsQuorum(t *testing.T) {
 		require.Equal(t, kad.QueryOK, events[1].Err, "quorum %d", quorum)
 		require.Equal(t, uint32(3), events[1].Stats.Successes, "all are asked")
 	}
+}
+
+// A record that the node stores itself is the first find, from nobody else, and the others are asked all the same. One that
+// has expired is none, and is forgotten.
+func TestGetOwnRecord(t *testing.T) {
+	w := kadtest.NewWorld(t, 1)
+	n := full(w, 3, kadtest.Quiet())
+	w.Hold(n[0], kad.Record{Key: []byte("own"), Value: []byte("1:own")})
+	w.Hold(n[1], kad.Record{Key: []byte("own"), Value: []byte("2:newer")})
+	w.Hold(n[0], kad.Record{Key: []byte("over"), Value: []byte("1:over"), Expires: w.Now()})
+	q := w.Do(n[0], kad.Input{Kind: kad.OpGetRecord, Key: []byte("own")}).Query
+	require.True(t, w.Settle(kad.Minute))
+	events := w.Progress(n[0], q)
+	require.Len(t, events, 3)
+	require.Equal(t, "1:own", string(events[0].Record.Value))
+	require.Empty(t, events[0].Peer.ID)
+	require.Equal(t, kad.ProgressStep{Count: 1}, events[0].Step)
+	require.Equal(t, n[1].ID, events[1].Peer.ID)
+	require.Equal(t, "2:newer", string(events[2].Record.Value))
+	require.Equal(t, uint32(2), events[2].Stats.Successes)
+
+	q = w.Do(n[0], kad.Input{Kind: kad.OpGetRecord, Key: []byte("over")}).Query
+	_, stored := n[0].K.Store().Get([]byte("over"))
+	require.False(t, stored)
+	require.True(t, w.Settle(kad.Minute))
+	events = w.Progress(n[0], q)
+	require.Len(t, events, 1)
+	require.Equal(t, kad.QueryNotFound, events[0].Err)
 }
 
 // Of twelve holders the application takes ten records and ends the query: it has exactly one more event, the last.

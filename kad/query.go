@@ -39,6 +39,8 @@ type query struct {
 	cancelled bool  // and wants nothing of it
 	job       bool  // one of those that jobs counts
 	closest   []Peer
+	// candidates are those of the closest that a get would have a copy sent to; they share no memory with the others.
+	candidates []Peer
 }
 
 // phase says which of the two drivers is at work. The other one's state is that of a phase that is over, or empty.
@@ -206,7 +208,7 @@ func (k *Kademlia) retire(q *query, out *Output) {
 		*q = query{
 			lookup: Lookup{peers: q.lookup.peers[:0], waiting: q.lookup.waiting[:0]},
 			fixed:  Fixed{peers: q.fixed.peers[:0]},
-			heard:  q.heard[:0], holders: q.holders[:0], targets: q.targets[:0], closest: q.closest[:0],
+			heard:  q.heard[:0], holders: q.holders[:0], targets: q.targets[:0], closest: q.closest[:0], candidates: q.candidates[:0],
 		}
 		out.spare = append(out.spare, q)
 	}

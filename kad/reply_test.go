@@ -235,7 +235,7 @@ func TestCorrectionWithoutRoom(t *testing.T) {
 		k.Step(3, in, out)
 	}
 	require.True(t, progress(out)[0].Step.Last)
-	require.Len(t, progress(out)[0].Candidates, 2)
+	require.Len(t, progress(out)[0].Candidates, 1, "one is named, by default")
 	require.Empty(t, out.Commands)
 	require.NoError(t, out.Err)
 	require.Empty(t, k.queries)
