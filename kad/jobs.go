@@ -135,7 +135,7 @@ func (k *Kademlia) collect(now Time, kind jobKind, r *run, after []byte) {
 	}
 	if kind == jobProvide {
 		for p := range k.store.AllProviders() {
-			if p.Provider == k.self && !expired(p.Expires, now) {
+			if p.Provider == k.self {
 				add(p.Key)
 			}
 		}

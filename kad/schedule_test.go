@@ -143,6 +143,24 @@ func TestSchedule(t *testing.T) {
 		}
 		require.Greater(t, len(distinct), 5, "a little early, by chance")
 	})
+	t.Run("PeriodicWhateverEnters", func(t *testing.T) {
+		l := newLone(t, with(Minute, -1))
+		for range 13 {
+			l.peer()
+			l.pass(50 * Second)
+		}
+		require.GreaterOrEqual(t, len(l.begun), 10)
+	})
+	t.Run("PeriodicFromTheEndOfALongOne", func(t *testing.T) {
+		l := newLone(t, with(20*Second, -1))
+		l.hang = true
+		l.peer()
+		l.pass(100 * Second)
+		require.Greater(t, len(l.begun), 2)
+		for _, span := range l.periods() {
+			require.GreaterOrEqual(t, span, (10+18)*Second, "10 s until nobody has answered")
+		}
+	})
 	t.Run("ThrottleStartsAnewAtEachOfManyPeers", func(t *testing.T) {
 		l := newLone(t, with(-1, 5*ms))
 		for range 6 {
@@ -192,8 +210,7 @@ func TestSchedule(t *testing.T) {
 	t.Run("NewListenAddress", func(t *testing.T) {
 		l := newLone(t, with(-1, 5*ms))
 		l.step(Input{Kind: ListenAddr, Addr: []byte("a")})
-		l.pass(Second)
-		require.Empty(t, l.begun, "nobody is known")
+		require.Zero(t, l.k.refreshWake(), "nobody is known")
 		l.peer()
 		l.pass(Second)
 		require.Len(t, l.begun, 1)
