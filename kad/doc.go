@@ -66,4 +66,13 @@
 // A record is validated before Step, on any goroutine: Validate wraps what a Validator accepts in a Valid, with a rank
 // that orders the records of one key. Only a Valid can be stored, and the core selects by rank without knowing what the
 // records say.
+//
+// # What a node does by itself
+//
+// Ticks alone keep a node and what it published alive: it gives out again its own records, its own provider records and,
+// from holder to holder, those of others (jobs.go); it looks for the peers around it when its table is young and from time
+// to time after that (schedule.go); it asks peers of which it has not heard for long whether they live (liveness.go). Each
+// has an interval in Config, which a negative one turns off. The queries that it begins so tell of themselves as any
+// others do, but for replication, of which nobody is told. The moments are drawn from the node's seed, so that nodes which
+// started together do not act together.
 package kad
