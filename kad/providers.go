@@ -131,6 +131,7 @@ func (k *Kademlia) getProviders(now Time, in *Input, out *Output) {
 	k.appendProviders(now, q.key, out)
 	if own := out.since(first); len(own) > 0 {
 		k.event(now, q, false, out).Providers = own
+		q.providers += len(own)
 	}
 	k.advance(now, q, out)
 }
@@ -156,6 +157,7 @@ func (k *Kademlia) providersFound(now Time, q *query, named []PeerInfo, out *Out
 	out.peers = out.peers[:first+onlyFirst(out.peers[first:])]
 	if found := out.since(first); len(found) > 0 {
 		k.event(now, q, false, out).Providers = found
+		q.providers += len(found)
 	}
 }
 

@@ -22,6 +22,7 @@ type query struct {
 	lookup Lookup
 	paths  Disjoint
 	target Key // of the search
+	want   int // how many it is to find
 	seeds  int // how many of the table it was given
 	fixed  Fixed
 	heard  heardAddrs
@@ -33,6 +34,7 @@ type query struct {
 	record    StoredRecord // what is put; what a get has found best
 	found     bool
 	holders   []holder // get: who had a record
+	providers int      // get of providers: how many were told, each as often as an answer named it
 	quorum    Quorum
 	targets   []int // bootstrap: the buckets still to be refreshed
 	early     bool  // the application has ended it
@@ -115,34 +117,6 @@ func (q *query) visit(mark func(Peer)) {
 	}
 }
 
-// QueryInfo is what may be known of a running query. Its Key stays as it is after the query has ended.
-type QueryInfo struct {
-	ID    QueryID
-	Kind  ResultKind
-	Key   []byte
-	Stats Stats
-}
-
-// Queries calls yield for each query that runs, oldest first.
-func (k *Kademlia) Queries(yield func(QueryInfo) bool) {
-	for _, q := range k.queries {
-		if q.kind != ResNone && !yield(QueryInfo{q.id, q.kind, q.key, q.stats}) {
-			return
-		}
-	}
-}
-
-// Query tells of one query that runs; ok is false if it has ended.
-func (k *Kademlia) Query(id QueryID) (info QueryInfo, ok bool) {
-	k.Queries(func(q QueryInfo) bool {
-		if ok = q.ID == id; ok {
-			info = q
-		}
-		return !ok
-	})
-	return info, ok
-}
-
 // queryAt is where a query stands, or where it would.
 func (k *Kademlia) queryAt(id QueryID) (int, bool) {
 	return slices.BinarySearchFunc(k.queries, id, func(q *query, id QueryID) int { return cmp.Compare(q.id, id) })
@@ -222,6 +196,7 @@ func (k *Kademlia) look(now Time, q *query, ask CommandKind, target Key, want in
 	if k.cfg.DisjointPaths {
 		q.search = &q.paths
 	}
+	q.want = want
 	q.search.Begin(k.dir, target, want, k.cfg)
 	q.seeds = k.cfg.K
 	out.near = k.table.Nearest(out.near[:0], &target, q.seeds)
