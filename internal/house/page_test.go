@@ -245,8 +245,8 @@ func TestPageIsComplete(t *testing.T) {
 			}
 		}
 	}
-	none := []string{"InNone", "CmdNone", "EvNone", "ResNone"} // zero values
-	for _, kind := range []string{"InputKind", "CommandKind", "EventKind", "ResultKind", "QueryErr", "RoutingUpdate", "Mode"} {
+	none := []string{"InNone", "CmdNone", "EvNone", "ResNone", "ErrNone"} // zero values
+	for _, kind := range []string{"InputKind", "CommandKind", "EventKind", "ResultKind", "QueryErr", "RoutingUpdate", "Mode", "ErrorKind"} {
 		require.NotEmpty(t, core.of[kind], kind)
 		for _, name := range core.of[kind] {
 			if !named[name] && !slices.Contains(none, name) && name != "String" {
@@ -262,7 +262,7 @@ func TestPageIsComplete(t *testing.T) {
 			}
 		}
 	}
-	for _, of := range []string{"Node", "Config"} {
+	for _, of := range []string{"Node", "Config", "Limits", "Store", "Query"} {
 		require.NotEmpty(t, node.of[of], of)
 		for _, name := range node.of[of] {
 			if name = of + "." + name; !called[name] {
