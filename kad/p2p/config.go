@@ -64,6 +64,19 @@ type Config struct {
 	Limits Limits
 }
 
+// Amino is a node of the public IPFS network: kad.Amino, with what that alone does not bring. It listens on all interfaces;
+// its table holds public addresses only, and not many of one network. Bootstrap is left to be said: without anybody's
+// address no network can be entered. kad.ModeAuto serves once go-libp2p finds that the node can be reached.
+func Amino() Config {
+	return Config{
+		Kad: kad.Amino(),
+		Listen: []string{"/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0",
+			"/ip4/0.0.0.0/udp/0/quic-v1", "/ip6/::/udp/0/quic-v1"},
+		PublicOnly: true,
+		Diversity:  true,
+	}
+}
+
 // Limits of a Node. 0 is the default, named beside each with its reason.
 type Limits struct {
 	// InboundRequests are served at once on one connection: 32, as libp2p-kad allows. Each holds at most one frame in

@@ -227,3 +227,15 @@ func TestBootstrapPeers(t *testing.T) {
 	require.Eventually(t, func() bool { return len(n.Table()) == 1 && len(server.Table()) == 1 }, bound, tick)
 	assert.Equal(t, []string{p2p.DefaultProtocol}, n.ProtocolNames())
 }
+
+// TestAmino: a node of the public network takes no private address; the rest of what it wants is there.
+func TestAmino(t *testing.T) {
+	cfg := p2p.Amino()
+	require.NoError(t, cfg.Check())
+	assert.Equal(t, kad.Amino().Alpha, cfg.Kad.Alpha)
+	assert.True(t, cfg.Diversity)
+	cfg.Listen = []string{"/ip4/127.0.0.1/tcp/0"}
+	n := start(t, cfg)
+	_, err := n.AddAddress(stranger, somewhere)
+	assert.ErrorIs(t, err, p2p.ErrPrivate)
+}

@@ -3,6 +3,7 @@ package p2p
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -115,7 +116,8 @@ func (s Store) Provided() []StoredProvider {
 }
 
 // AddProvider stores that a peer provides a key, in the place of what the same peer said before. A newcomer to a full list
-// is ignored. Of this node itself no addresses are kept: those of the moment are told. ErrInvalid: an id that is none, or a
+// is ignored, but for this node itself: then the one that came last makes room. Of this node no addresses are kept: those
+// of the moment are told. ErrInvalid: an id that is none, or a
 // key that is empty or too long; kad.ErrMaxProviderKeys.
 func (s Store) AddProvider(r StoredProvider) error {
 	if !validID([]byte(r.Provider.ID)) {
@@ -130,6 +132,14 @@ func (s Store) AddProvider(r StoredProvider) error {
 	}
 	err := s.n.changeStore(func(store kad.Store) error {
 		rec.Provider = s.n.core.Directory().Intern([]byte(r.Provider.ID))
+		if err := store.AddProvider(rec); err != nil || r.Provider.ID != s.n.id {
+			return err
+		}
+		list := store.Providers(r.Key, nil)
+		if slices.ContainsFunc(list, func(p kad.ProviderRecord) bool { return p.Provider == rec.Provider }) {
+			return nil
+		}
+		store.RemoveProvider(r.Key, list[len(list)-1].Provider)
 		return store.AddProvider(rec)
 	})
 	if err != nil {
