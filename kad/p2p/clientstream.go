@@ -78,53 +78,64 @@ func (o *outbound) take(r *request) *clientStream {
 // park lets a stream rest for the next request, or ends it. To end one may wait for a peer that does not read, so that
 // is never done under a lock.
 func (o *outbound) park(st *clientStream) {
-	if !o.keep(st) {
+	switch kept, crowded := o.keep(st); {
+	case kept:
+	case crowded:
+		st.finish()
+	default:
 		st.discard()
 	}
 }
 
 // keep puts a stream among those at rest, if there is a place.
-func (o *outbound) keep(st *clientStream) bool {
+func (o *outbound) keep(st *clientStream) (kept, crowded bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q := o.queue(st.peer)
-	if o.closed || st.ended || len(q.idle) >= maxIdle || o.crowded(q) {
+	crowded = o.crowded(q)
+	if o.closed || st.ended || len(q.idle) >= maxIdle || crowded {
 		o.forget(st.peer, q)
-		return false
+		return false, crowded
 	}
 	st.rested = time.Now()
 	st.timer = time.AfterFunc(maxRest, st.drop)
 	q.idle = append(q.idle, st)
-	return true
+	return true, false
 }
 
 // crowded says whether more than half of the streams that a peer may allow are open. o.mu is held.
 //
-// Then none of them rests, and each is used once and ended on both sides before its place goes to the next request, which
-// costs no time: the peer's end comes with its answer. For a stream that we reset may count a little longer with the peer,
-// and at its limit the peer resets the next one. Below the half, as many may be ending as are open.
+// Then none rests any more, and each is used once and ended on both sides before its place goes to the next request, which
+// mostly costs no time: the peer's end comes with its answer. For a stream that we reset may count a little longer with the
+// peer, and at its limit the peer resets the next one. Below the half, as many may be ending as are open.
 func (o *outbound) crowded(q *peerQueue) bool {
 	return len(q.waiting) > 0 || q.running+len(q.idle) > o.n.limits.OutboundRequests/2
 }
 
-// clear ends the streams at rest if it is crowded, and says whether it is.
-func (o *outbound) clear(p peer.ID) bool {
-	o.mu.Lock()
-	q := o.queue(p)
-	if !o.crowded(q) {
-		o.mu.Unlock()
-		return false
+// makeRoom ends the streams at rest if one more request makes a crowd. Each holds a place until it has ended, and then a
+// request that waits gets it. o.mu is held.
+func (o *outbound) makeRoom(q *peerQueue) {
+	if q.running+len(q.idle)+1 <= o.n.limits.OutboundRequests/2 {
+		return
 	}
-	idle := q.idle
-	q.idle = nil
-	for _, st := range idle {
+	for _, st := range q.idle {
 		st.timer.Stop()
+		q.running++
+		o.n.work.Go(func() {
+			st.finish()
+			if r := o.next(q, st.peer); r != nil {
+				o.run(q, r)
+			}
+		})
 	}
-	o.mu.Unlock()
-	for _, st := range idle {
-		st.discard()
-	}
-	return true
+	q.idle = nil
+}
+
+// busy is crowded for those who do not hold the lock.
+func (o *outbound) busy(p peer.ID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.crowded(o.queue(p))
 }
 
 // drop takes a stream out of those at rest and ends it.
@@ -146,12 +157,22 @@ func (st *clientStream) drop() {
 	st.discard()
 }
 
+// finish ends a stream on which nothing is asked, and waits until the peer has ended it too, or its time is up.
+func (st *clientStream) finish() {
+	stop := context.AfterFunc(st.o.n.ctx, st.discard)
+	defer stop()
+	_ = st.s.CloseWrite()
+	_ = st.s.SetReadDeadline(time.Now().Add(confirm))
+	for range st.replies { // until the reader has seen the end, and discards the stream
+	}
+}
+
 func (st *clientStream) discard() { _ = st.s.Reset() }
 
 // client makes the client's side of a stream. With room for the one reply, the reader never waits for an asker who has
 // given up.
 func (o *outbound) client(s network.Stream, r *request) *clientStream {
-	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte, 1), once: o.clear(r.peer)}
+	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte, 1), once: o.busy(r.peer)}
 }
 
 // ask sends a request and makes the input of its reply. again: the stream had rested and was dead before the reply
@@ -193,9 +214,7 @@ func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why 
 	}
 	st.o.n.confirm(st.s.Conn())
 	if st.once {
-		_ = st.s.SetReadDeadline(time.Now().Add(confirm))
-		for range st.replies { // until the reader has seen the end, and discards the stream
-		}
+		st.finish()
 		return in, why, false
 	}
 	_ = st.s.SetDeadline(time.Time{})

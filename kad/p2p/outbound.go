@@ -29,7 +29,7 @@ const maxDialing = 1000
 // peerQueue is what is under way to one peer; it exists while there is a request, a dial or an idle stream.
 type peerQueue struct {
 	waiting []*request
-	running int
+	running int             // requests, and streams that are being ended
 	idle    []*clientStream // the one that has rested longest first
 	dial    *dial           // nil: nobody dials it
 }
@@ -72,6 +72,7 @@ func (o *outbound) send(c *kad.Command, now time.Time) kad.ErrorKind {
 		return kad.ErrRefused
 	}
 	q := o.queue(r.peer)
+	o.makeRoom(q)
 	if q.running >= o.n.limits.OutboundRequests {
 		if len(q.waiting) >= o.n.limits.OutboundQueue {
 			return kad.ErrRefused
@@ -97,18 +98,22 @@ func (o *outbound) queue(p peer.ID) *peerQueue {
 func (o *outbound) run(q *peerQueue, r *request) {
 	for r != nil {
 		o.perform(r)
-		o.mu.Lock()
-		p := r.peer
-		r = nil
-		if len(q.waiting) > 0 {
-			r = q.waiting[0]
-			q.waiting = q.waiting[1:]
-		} else {
-			q.running--
-			o.forget(p, q)
-		}
-		o.mu.Unlock()
+		r = o.next(q, r.peer)
 	}
+}
+
+// next is the request that takes the place of one that is over; nil: none waits, and the place is free.
+func (o *outbound) next(q *peerQueue, p peer.ID) *request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(q.waiting) > 0 {
+		r := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		return r
+	}
+	q.running--
+	o.forget(p, q)
+	return nil
 }
 
 // forget drops an empty queue; o.mu is held.

@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/x/simlibp2p"
 	"github.com/marcopolo/simnet"
+	"github.com/multiformats/go-multistream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -242,7 +243,47 @@ func TestSeveralProtocols(t *testing.T) {
 	}
 }
 
-// counted is how many streams are open at once at a peer that allows so many and resets the next, as libp2p-kad does.
+// TestNo: a peer whose no to the first protocol reaches us is asked by the second.
+func TestNo(t *testing.T) {
+	simulated(t, 2, nil, func(t *testing.T, hosts []host.Host) {
+		cfg := quiet(hosts[0])
+		cfg.Protocols = []string{"/one", "/two"}
+		n := running(t, cfg)
+		defer n.Close()
+		var proposed []string
+		hosts[1].Network().SetStreamHandler(func(s network.Stream) {
+			defer s.Close()
+			say := func(token string) { _, _ = s.Write(append([]byte{byte(len(token) + 1)}, token+"\n"...)) }
+			for {
+				token, err := multistream.ReadNextToken[string](s)
+				if err != nil {
+					return
+				}
+				switch {
+				case token == multistream.ProtocolID:
+					say(token)
+				case token == "/two":
+					say(token)
+					body, err := wire.ReadFrame(bufio.NewReader(s), nil, wire.MaxReceive)
+					if assert.NoError(t, err) {
+						_, _ = s.Write(append([]byte{byte(len(body))}, body...))
+					}
+				case token == "/one":
+					proposed = append(proposed, token)
+					say("na")
+				default:
+					say("na")
+				}
+			}
+		})
+		assert.Equal(t, kad.ErrNone, findNode(n, *host.InfoFromHost(hosts[1]), 10*time.Second))
+		assert.Contains(t, proposed, "/one")
+		pass(time.Minute)
+	})
+}
+
+// counted is how many streams are open at once at a peer that allows so many and resets the next, as libp2p-kad does. It
+// takes its time to end one.
 type counted struct {
 	mu           sync.Mutex
 	open, most   int
@@ -263,6 +304,7 @@ func (c *counted) serve(h host.Host, pause time.Duration) {
 		c.most = max(c.most, c.open)
 		c.mu.Unlock()
 		defer func() {
+			pass(100 * time.Millisecond) // longer than the next stream needs to get here
 			c.mu.Lock()
 			c.open--
 			c.mu.Unlock()
@@ -304,6 +346,13 @@ func TestStreamLimit(t *testing.T) {
 		server.serve(hosts[1], 10*time.Millisecond)
 		require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
 		var all sync.WaitGroup
+		for range maxIdle { // whose streams rest then, and count with the peer
+			all.Go(func() {
+				_, err := n.GetClosestPeers(t.Context(), []byte("k"), 0)
+				assert.NoError(t, err)
+			})
+		}
+		all.Wait()
 		for i := range provides {
 			all.Go(func() {
 				got, err := n.StartProviding(t.Context(), []byte{0x12, 2, byte(i), byte(i >> 8)})
@@ -316,7 +365,7 @@ func TestStreamLimit(t *testing.T) {
 		defer server.mu.Unlock()
 		assert.Equal(t, 32, server.most)
 		assert.Zero(t, server.refused)
-		assert.Equal(t, 2*provides, server.asked) // a FIND_NODE and an ADD_PROVIDER each
+		assert.Equal(t, maxIdle+2*provides, server.asked) // a FIND_NODE and an ADD_PROVIDER each
 	})
 }
 
