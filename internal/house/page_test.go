@@ -254,7 +254,7 @@ func TestPageIsComplete(t *testing.T) {
 			}
 		}
 	}
-	for _, of := range []string{"Config", "Limits", "Kademlia", "Store"} {
+	for _, of := range []string{"Config", "Limits", "Kademlia", "Store", "QueryInfo", "Stats"} {
 		require.NotEmpty(t, core.of[of], of)
 		for _, name := range core.of[of] {
 			if name = of + "." + name; !named[name] {
