@@ -227,3 +227,24 @@ func TestExpiredOnArrival(t *testing.T) {
 		require.Equal(t, stored, ok, key)
 	}
 }
+
+// What is known of a provide: first it looks, then it tells those that it has found, and who has been told.
+func TestQueryInfoOfProvide(t *testing.T) {
+	k, out, asked := asking(t, quiet(Config{}), Input{Kind: OpStartProviding, Key: []byte("k")})
+	info, ok := k.Query(1)
+	require.True(t, ok)
+	require.Equal(t, ResStartProviding, info.Kind)
+	require.Equal(t, []byte("k"), info.Key)
+	require.False(t, info.Storing)
+	for _, c := range asked {
+		k.Step(3, Input{Kind: FindNodeRes, Peer: c.Peer, Query: 1}, out)
+	}
+	info, _ = k.Query(1)
+	require.True(t, info.Storing)
+	require.Empty(t, info.Stored)
+	k.Step(4, Input{Kind: AddProviderRes, Peer: asked[1].Peer, Query: 1}, out)
+	info, ok = k.Query(1)
+	require.True(t, ok)
+	require.Len(t, info.Stored, 1)
+	require.Equal(t, asked[1].Peer.ID, info.Stored[0].ID)
+}
