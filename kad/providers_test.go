@@ -48,6 +48,12 @@ func TestOwnProviderRecord(t *testing.T) {
 	require.Len(t, k.store.Providers([]byte("key 0"), nil), 1)
 	k.Step(4, Input{Kind: OpStartProviding, Key: make([]byte, 81)}, &out)
 	require.ErrorIs(t, out.Err, ErrKeyLength)
+
+	k = newNode(t, quiet(Config{Mode: ModeServer, ProviderTTL: -1}))
+	k.Step(4, Input{Kind: OpStartProviding, Key: []byte("k")}, &out)
+	own, ok := k.ownProvider([]byte("k"))
+	require.True(t, ok)
+	require.Zero(t, own.Expires, "provided forever")
 }
 
 // Others fill the store with keys; what this node provides finds room all the same, at the cost of the farthest key. Only its

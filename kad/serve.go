@@ -18,14 +18,14 @@ func sought(key []byte) bool { return len(key) > 0 && len(key) <= maxSoughtKey }
 // serveFindNode answers with the K nearest of the table, without the asker and this node. Whoever's id is the key is
 // added if anything is known of it, be it a client or reachable at private addresses only (ipfs-kad L427-L432). Peers
 // without an address are of no use to the asker and left out.
-func (k *Kademlia) serveFindNode(in *Input, out *Output) {
+func (k *Kademlia) serveFindNode(now Time, in *Input, out *Output) {
 	if !sought(in.Key) {
 		k.refuse(in, out)
 		return
 	}
 	asker := in.Peer.Peer
 	first := len(out.peers)
-	k.appendCloser(in.Key, asker, out)
+	k.appendCloser(now, in.Key, asker, out)
 	k.appendNamed(in, asker, first, out)
 
 	cmd := k.respond(RespondFindNode, in, out)
@@ -33,10 +33,16 @@ func (k *Kademlia) serveFindNode(in *Input, out *Output) {
 	k.inbound(in, out).NumCloser = len(cmd.Closer)
 }
 
-// appendCloser adds the K nearest peers of the table to the arena.
-func (k *Kademlia) appendCloser(key []byte, asker Peer, out *Output) {
+// appendCloser adds the K nearest peers of the table to the arena, without those of whom it is doubtful whether they live
+// (ipfs-kad L307-L308: unresponsive nodes are not to be served): in the first seconds after many have died, whoever asks several
+// of us would hear of the same dead from all. Where fewer than K are beyond doubt, the doubtful are told, too.
+func (k *Kademlia) appendCloser(now Time, key []byte, asker Peer, out *Output) {
 	target := KeyOf(key)
-	out.near = k.table.Nearest(out.near[:0], &target, k.cfg.K, asker)
+	out.handles = k.doubtful(now, append(out.handles[:0], asker))
+	out.near = k.table.Nearest(out.near[:0], &target, k.cfg.K, out.handles...)
+	if len(out.near) < k.cfg.K && len(out.handles) > 1 {
+		out.near = k.table.Nearest(out.near[:0], &target, k.cfg.K, asker)
+	}
 	for _, n := range out.near {
 		if info := k.info(n); len(info.Addrs) > 0 {
 			out.peers = append(out.peers, info)
@@ -82,7 +88,7 @@ func (k *Kademlia) serveGetRecord(now Time, in *Input, out *Output) {
 		return
 	}
 	first := len(out.peers)
-	k.appendCloser(in.Key, in.Peer.Peer, out)
+	k.appendCloser(now, in.Key, in.Peer.Peer, out)
 	rec, ok := k.store.Get(in.Key)
 	ok = ok && !expired(rec.Expires, now)
 
@@ -175,7 +181,7 @@ func (k *Kademlia) serveGetProviders(now Time, in *Input, out *Output) {
 		return
 	}
 	first := len(out.peers)
-	k.appendCloser(in.Key, in.Peer.Peer, out)
+	k.appendCloser(now, in.Key, in.Peer.Peer, out)
 	mid := len(out.peers)
 	k.appendProviders(now, in.Key, out)
 
@@ -264,11 +270,9 @@ func (k *Kademlia) serveAddProvider(now Time, in *Input, out *Output) {
 
 // storeProvider stores that the asker provides what has the key.
 func (k *Kademlia) storeProvider(now Time, in *Input, addrs Addrs) error {
-	rec := ProviderRecord{Key: in.Key, Provider: in.Peer.Peer, Addrs: addrs, Received: now}
-	if k.cfg.ProviderTTL > 0 {
-		rec.Expires = now + Time(k.cfg.ProviderTTL)
-	}
-	return k.store.AddProvider(rec)
+	return k.store.AddProvider(ProviderRecord{
+		Key: in.Key, Provider: in.Peer.Peer, Addrs: addrs, Received: now, Expires: k.providerExpiry(now),
+	})
 }
 
 // acknowledgeProvider ends an ADD_PROVIDER that was stored.
