@@ -193,6 +193,20 @@ func (k *Kademlia) peerFailed(now Time, p Peer, why ErrorKind, out *Output) {
 	}
 }
 
+// doubtful appends those of whom it is not known whether they still live: they have failed since their last answer, or a
+// lookup has just lost patience with them.
+func (k *Kademlia) doubtful(now Time, dst []Peer) []Peer {
+	for i := range k.probes.suspects {
+		dst = append(dst, k.probes.suspects[i].peer)
+	}
+	for i := range k.pacing.stragglers {
+		if p := k.pacing.stragglers[i].peer; k.pacing.doubts(now, p, k.cfg) {
+			dst = append(dst, p)
+		}
+	}
+	return dst
+}
+
 // evict takes a peer out of the table and tells the application: by RoutingUpdated if somebody waits for the place, else by
 // PeerEvicted.
 func (k *Kademlia) evict(now Time, p Peer, out *Output) {

@@ -107,17 +107,18 @@ func (p *pacing) leave(query QueryID, s search) {
 	})
 }
 
-// arrive takes the answer of a straggler, or its failure, which teaches nothing.
-func (p *pacing) arrive(now Time, query QueryID, peer Peer, failed bool) {
+// arrive takes the answer of a straggler, or its failure, which teaches nothing. It is false if none is awaited.
+func (p *pacing) arrive(now Time, query QueryID, peer Peer, failed bool) bool {
 	for i := range p.stragglers {
 		if s := &p.stragglers[i]; s.query == query && s.peer == peer {
 			if !failed {
 				p.of(s.dialled).learn(Duration(now - s.asked))
 			}
 			p.stragglers = append(p.stragglers[:i], p.stragglers[i+1:]...)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // doubts says whether a peer has left another query's request without an answer, and may do so for a while yet.

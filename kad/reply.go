@@ -14,7 +14,9 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 		k.peerFailed(now, p, in.Err, out)
 	}
 	if q == nil || p == 0 || !q.fits(in) {
-		k.pacing.arrive(now, in.Query, p, in.Kind == QueryError)
+		if failed := in.Kind == QueryError; k.pacing.arrive(now, in.Query, p, failed) && !failed {
+			k.peerAnswered(now, p) // too late for the query, but alive
+		}
 		return
 	}
 	if in.Kind == QueryError || in.Kind == PutRecordRes && !q.echoes(in) {

@@ -34,7 +34,7 @@ func (k *Kademlia) step(now Time, in *Input, out *Output) {
 	case InNone:
 
 	case FindNodeReq:
-		k.serveFindNode(in, out)
+		k.serveFindNode(now, in, out)
 	case GetProvidersReq:
 		k.serveGetProviders(now, in, out)
 	case AddProvider:
