@@ -52,21 +52,24 @@ func (n *Node) rejoin(peers []peer.AddrInfo) {
 	r := &n.redial
 	ring := time.NewTimer(0)
 	defer ring.Stop()
-	wait := minRedial
+	wait, resting := minRedial, false
 	for {
 		select {
 		case <-n.ctx.Done():
 			return
 		case <-r.stir:
-			if !r.empty.Load() {
+			switch {
+			case !r.empty.Load():
 				ring.Stop()
-				wait = minRedial
+				wait, resting = minRedial, true
 				continue
-			}
-			if r.hurry.Swap(false) {
+			case r.hurry.Swap(false):
 				wait = minRedial
-			} else {
-				ring.Reset(jitter(wait)) // the table has become empty: those who left it may be back in a moment
+			case resting: // the table has become empty: those who left it may be back in a moment
+				ring.Reset(jitter(wait))
+				resting = false
+				continue
+			default: // nothing new
 				continue
 			}
 		case <-ring.C:
@@ -75,6 +78,7 @@ func (n *Node) rejoin(peers []peer.AddrInfo) {
 			}
 			r.hurry.Store(false)
 		}
+		resting = false
 		n.dialAll(peers)
 		ring.Reset(jitter(wait))
 		wait = min(2*wait, maxRedial)
