@@ -74,6 +74,7 @@ func (n *Node) rejoin(peers []peer.AddrInfo) {
 			}
 		case <-ring.C:
 			if !r.empty.Load() {
+				wait, resting = minRedial, true
 				continue
 			}
 			r.hurry.Store(false)
