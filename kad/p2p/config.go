@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipfs/go-datastore"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -43,6 +44,11 @@ type Config struct {
 
 	// Validators by namespace; nil: pk and ipns. Namespaces makes one of names.
 	Validators map[string]kad.Validator
+
+	// Datastore takes a journal of what is stored, so that it outlives the process: what was acknowledged is on disk. nil:
+	// memory only. Nodes that share a datastore have a prefix each (go-datastore's namespace.Wrap). Close leaves it open.
+	// It needs room for what Kad.Limits let the memory hold, a third more for the text that it is written in.
+	Datastore datastore.Batching
 
 	// Metrics is where the metrics of the node are registered from Start to Close (metrics.go names them); nil: none are
 	// kept. Nodes that share a registry have prometheus.WrapRegistererWith a label each, of one name and different values.

@@ -18,5 +18,6 @@ var (
 	ErrInvalid   = errors.New("p2p: invalid")
 	ErrTooLarge  = errors.New("p2p: the record does not fit in a message")
 	ErrClosed    = errors.New("p2p: the node is not running")
+	ErrJournal   = errors.New("p2p: journal") // the datastore failed: nothing of it is stored
 	ErrPrivate   = errors.New("p2p: the address is not public")
 )

@@ -155,7 +155,7 @@ func TestServing(t *testing.T) {
 		if wire.Decode(body, &x.request) != nil || !x.input(st) {
 			t.Fatal("refused")
 		}
-		now := n.step(&x.in, &x.out)
+		now, _, _ := n.serveStep(x)
 		answer := x.answer()
 		if !x.reply(answer, now, n.limits.SendBytes) || len(x.response.CloserPeers) != 20 {
 			t.Fatal("not answered")

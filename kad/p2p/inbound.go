@@ -186,9 +186,14 @@ func (st *inboundStream) exchange(x *exchange) bool {
 	if !x.input(st) {
 		return false
 	}
-	now := st.n.step(&x.in, &x.out)
+	now, held, stored := st.n.serveStep(x)
 	st.renew(now)
 	answer := x.answer()
+	if held != nil {
+		answer = st.awaitAnswer(x.in.Request, held)
+	} else if stored.wait() != nil {
+		return false
+	}
 	if answer == nil || answer.Kind == kad.Reset {
 		return false
 	}

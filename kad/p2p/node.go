@@ -43,7 +43,9 @@ type Node struct {
 	peers    map[peer.ID]int // how many connections there are
 	own      ownAddrs
 	queries  map[kad.QueryID]*query
-	later    []kad.Input // inputs that came up while the lock was held for another
+	later    []kad.Input                        // inputs that came up while the lock was held for another
+	held     map[kad.RequestID]chan kad.Command // streams whose request is held, see held.go
+	journal  *journal                           // nil: memory only
 
 	events   chan kad.Event
 	watched  atomic.Bool // somebody called Events
@@ -85,6 +87,7 @@ func New(cfg Config) (*Node, error) {
 		own:      ownAddrs{listen: make(map[string]bool), external: make(map[string]bool)},
 		redial:   redial{stir: make(chan struct{}, 1)},
 		queries:  make(map[kad.QueryID]*query),
+		held:     make(map[kad.RequestID]chan kad.Command),
 		events:   make(chan kad.Event, cfg.Limits.Events),
 		stir:     make(chan struct{}, 1),
 	}
@@ -106,6 +109,9 @@ func New(cfg Config) (*Node, error) {
 	}
 	if n.core, err = kad.New([]byte(n.id), kad.NewDirectory(), cfg.Kad); err != nil {
 		return nil, fmt.Errorf("core: %w", err)
+	}
+	if cfg.Datastore != nil {
+		n.journal = newJournal(n, cfg.Datastore)
 	}
 	if cfg.Metrics != nil {
 		n.metrics = new(metrics)
@@ -148,6 +154,12 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.metrics.register(n.cfg.Metrics); err != nil {
 		_ = n.close()
 		return fmt.Errorf("metrics: %w", err)
+	}
+	if n.journal != nil { // before anybody is served
+		if err := n.journal.start(ctx); err != nil {
+			_ = n.close()
+			return fmt.Errorf("start: %w", err)
+		}
 	}
 	n.applyMode() // first, so that identify tells of the protocol from the beginning
 	if err := n.watchHost(); err != nil {

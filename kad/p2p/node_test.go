@@ -2,6 +2,8 @@ package p2p_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -15,7 +17,14 @@ import (
 	"github.com/kadbench/kadbench/kad/p2p"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(killDirectory); dir != "" {
+		fmt.Fprintln(os.Stderr, serveForKill(dir))
+		os.Exit(1)
+	}
+	// leveldb's pool lingers for a second after its Close.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/syndtr/goleveldb/leveldb.(*DB).mpoolDrain"))
+}
 
 // bound is the time that a test may take at all; nothing here waits for it to pass.
 const bound = 20 * time.Second

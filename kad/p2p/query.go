@@ -42,6 +42,9 @@ func (n *Node) start(ctx context.Context, in kad.Input, target []byte) (*query, 
 		}
 	})
 	if err != nil {
+		if q.id != 0 { // it could not be journalled
+			q.stop(kad.OpCancel)
+		}
 		return nil, operationError(err)
 	}
 	return q, nil

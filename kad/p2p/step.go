@@ -15,37 +15,44 @@ var outputs = sync.Pool{New: func() any { return new(kad.Output) }}
 // minWait is how soon the timer may ring again: what the core wants within a millisecond is done together.
 const minWait = time.Millisecond
 
-// step runs one input through the core, hands on all that it caused but the answer to this very request, and returns
-// the time that it took for now. in.Request is chosen here. out is the caller's; the answer is still in it.
-func (n *Node) step(in *kad.Input, out *kad.Output) kad.Time {
-	n.mu.Lock()
-	now := n.stepLocked(in, out)
-	n.handOn(out, in.Request)
-	n.mu.Unlock()
-	return now
-}
-
 // do runs an input that nobody waits for, or whose result see reads under the lock before it is handed on.
 func (n *Node) do(in kad.Input, see func(out *kad.Output)) error {
+	err, stored := n.doLocked(in, see)
+	if err == nil {
+		err = stored.wait()
+	}
+	return err
+}
+
+func (n *Node) doLocked(in kad.Input, see func(out *kad.Output)) (error, *commit) {
 	out := outputs.Get().(*kad.Output)
 	defer outputs.Put(out)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed || !n.started {
-		return ErrClosed
+		return ErrClosed, nil
 	}
 	n.stepLocked(&in, out)
 	if see != nil {
 		see(out)
 	}
-	n.handOn(out, in.Request)
-	return out.Err
+	own := in.Request
+	if in.Kind == kad.OpAccept || in.Kind == kad.OpRefuse {
+		own = 0 // its stream waits
+	}
+	n.handOn(out, own)
+	if stores(in.Kind) {
+		return out.Err, n.journal.ticket()
+	}
+	return out.Err, nil
 }
 
 // stepLocked is Step itself. The time is read under the lock, so that the core never sees it run backwards.
 func (n *Node) stepLocked(in *kad.Input, out *kad.Output) kad.Time {
-	n.requests++
-	in.Request = n.requests
+	if in.Kind != kad.OpAccept && in.Kind != kad.OpRefuse { // those name the request that they answer
+		n.requests++
+		in.Request = n.requests
+	}
 	now := n.clock.now()
 	n.core.Step(now, *in, out)
 	if n.watch != nil {
@@ -72,6 +79,10 @@ func (n *Node) handOn(out *kad.Output, own kad.RequestID) {
 		case kad.Dial:
 			if !n.outbound.dial(c) {
 				n.stepLater(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: c.Peer.ID}, Err: kad.ErrRefused})
+			}
+		case kad.RespondPutRecord, kad.RespondAddProvider, kad.Reset:
+			if c.Request != own { // of a request that was held
+				n.respond(c)
 			}
 		case kad.SetProtocols:
 			n.server.Store(c.Mode == kad.ModeServer)

@@ -160,18 +160,26 @@ func (s Store) RemoveProvider(key []byte, id peer.ID) error {
 
 // changeStore is how the store is changed by hand: between two steps, and what becomes due by it is not missed.
 func (n *Node) changeStore(change func(kad.Store) error) error {
+	stored, err := n.changeLocked(change)
+	if err != nil {
+		return err
+	}
+	return stored.wait()
+}
+
+func (n *Node) changeLocked(change func(kad.Store) error) (*commit, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return ErrClosed
+		return nil, ErrClosed
 	}
 	if err := change(n.core.Store()); err != nil {
-		return err
+		return nil, err
 	}
 	if n.started {
 		n.tell(kad.Input{Kind: kad.InNone}) // it sets the timer anew
 	}
-	return nil
+	return n.journal.ticket(), nil
 }
 
 func storedRecord(r kad.StoredRecord) StoredRecord {
