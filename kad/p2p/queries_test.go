@@ -171,3 +171,24 @@ func TestAbandonedPut(t *testing.T) {
 		assert.False(t, held)
 	})
 }
+
+// TestUnread: a channel that nobody reads is closed with its context, and holds nothing back.
+func TestUnread(t *testing.T) {
+	virtual(t, 1, func(t *testing.T, hosts []host.Host) {
+		n := on(t, hosts[0], kad.ModeServer)
+		defer n.Close()
+		require.NoError(t, n.Store().Put(p2p.StoredRecord{Key: []byte("/v/k"), Value: []byte("ok k")}))
+		require.NoError(t, n.Provide(t.Context(), content, false))
+		ctx, cancel := context.WithCancel(t.Context())
+		values, err := n.SearchValue(ctx, "/v/k")
+		require.NoError(t, err)
+		found := n.FindProvidersAsync(ctx, content, 0)
+		synctest.Wait() // both have something to say
+		cancel()
+		synctest.Wait()
+		_, open := <-values
+		assert.False(t, open)
+		_, open = <-found
+		assert.False(t, open)
+	})
+}
