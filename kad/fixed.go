@@ -78,9 +78,9 @@ func (f *Fixed) due(x *fixedPeer) Time {
 }
 
 // expire gives up on those whose time has passed. Each that is given up may end the hope for the quorum, and so the time of
-// those before it.
+// those after it; those before it were asked no later, and their time has passed already.
 func (f *Fixed) expire(now Time) {
-	for i := 0; i < f.next; i++ {
+	for i := range f.peers[:f.next] {
 		x := &f.peers[i]
 		if x.state == waiting && f.due(x) <= now {
 			x.state = slow
@@ -90,9 +90,6 @@ func (f *Fixed) expire(now Time) {
 		if x.state == slow && f.due(x) <= now {
 			x.state = unresponsive
 			f.late--
-			if f.late > 0 && !f.hangs() {
-				i = -1
-			}
 		}
 	}
 }

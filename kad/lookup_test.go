@@ -213,6 +213,24 @@ func TestLookupStalls(t *testing.T) {
 	require.False(t, l.Asked(sorted[0]))
 }
 
+// The last of the wanted places counts: who takes it is progress, and who takes the next is none.
+func TestLookupProgressAtTheEdge(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	g := newGraph(rng, 10, 5)
+	cfg := Config{Alpha: 1}.withDefaults()
+	target := randomKey(rng)
+	sorted := g.nearest(&target, g.peers)
+	for place, stalled := range map[int]bool{2: false, 3: true} {
+		var l Lookup
+		l.Begin(g.dir, target, 3, &cfg)
+		known := slices.Delete(slices.Clone(sorted), place, place+1)
+		l.Seed(seeds(g, &target, known))
+		p, _ := l.Next(1)
+		require.True(t, l.Reply(p, sorted[place:place+1]))
+		require.Equal(t, stalled, l.stalled, "place %d of 3, counted from 0", place)
+	}
+}
+
 // With Beta 3 the three nearest settle it, and then the rest of the nearest are asked at once.
 func TestLookupBeta(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 7))
