@@ -261,3 +261,23 @@ func TestEvictAfter(t *testing.T) {
 		require.Equal(t, p.ID, out.Events[0].Peer.ID)
 	}
 }
+
+// The witness is the peer that was heard of last, and a Tick that comes early asks no ninth.
+func TestWitness(t *testing.T) {
+	k := newNode(t, liveConfig())
+	now := filled(t, k, 40) + Time(100*Second)
+	var out Output
+	fails, heard := k.table.entries[0].peer, k.table.entries[5].peer
+	k.table.Touch(now, heard)
+	k.peerFailed(now, fails, ErrDial, &out)
+	p, due := k.nextProbe()
+	require.Equal(t, heard, p)
+	require.LessOrEqual(t, due, now)
+	for i := range maxProbes {
+		k.askWhetherAlive(now, k.table.entries[10+i].peer, &out)
+	}
+	k.probes.next, k.probes.witness = now, true
+	k.Step(now, Input{Kind: Tick}, &out)
+	require.Empty(t, out.Commands)
+	require.Len(t, k.probes.asked, maxProbes)
+}
