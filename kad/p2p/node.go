@@ -110,6 +110,7 @@ func New(cfg Config) (*Node, error) {
 	if n.core, err = kad.New([]byte(n.id), kad.NewDirectory(), cfg.Kad); err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
+	n.records = n.withMemory(cfg.Validators)
 	if cfg.Datastore != nil {
 		n.journal = newJournal(n, cfg.Datastore)
 	}
