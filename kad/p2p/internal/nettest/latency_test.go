@@ -81,7 +81,7 @@ func TestLatency(t *testing.T) {
 	}
 	measure := func(kind join) (alive, dying measured) {
 		for seed := range *seeds {
-			inWorld(t, byte(seed), *nodes, func(w *world) {
+			inWorld(t, byte(seed), *nodes, func(_ *testing.T, w *world) {
 				a, d := w.latencies(kind)
 				alive.add(a)
 				dying.add(d)

@@ -26,6 +26,7 @@ type member struct {
 	closest func(ctx context.Context, key string) ([]peer.ID, error) // nearest first, at most 20
 	table   func() []peer.ID
 	close   func() error
+	dead    bool // it was killed
 }
 
 // join makes a host a member of one kind, with the settings that the test of the network wants.

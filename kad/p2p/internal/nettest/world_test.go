@@ -39,7 +39,7 @@ type world struct {
 }
 
 // inWorld runs a test in a world that may have so many nodes.
-func inWorld(t *testing.T, seed byte, most int, test func(w *world)) {
+func inWorld(t *testing.T, seed byte, most int, test func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, seeds: [32]byte{seed}, silent: make([]atomic.Bool, most)}
 		w.rand = rand.New(rand.NewChaCha8(w.seeds))
@@ -53,7 +53,7 @@ func inWorld(t *testing.T, seed byte, most int, test func(w *world)) {
 		defer w.net.Close()
 		defer func() {
 			var closed sync.WaitGroup
-			for _, m := range w.members {
+			for _, m := range w.living() {
 				closed.Go(func() {
 					_ = m.close()
 					assert.NoError(t, m.host.Close())
@@ -61,7 +61,7 @@ func inWorld(t *testing.T, seed byte, most int, test func(w *world)) {
 			}
 			closed.Wait()
 		}()
-		test(w)
+		test(t, w)
 	})
 }
 
@@ -113,6 +113,19 @@ func (w *world) silence(dead []*member) {
 	for _, m := range dead {
 		w.silent[slices.Index(w.members, m)].Store(true)
 	}
+}
+
+// kill lets a node die without a word and for good.
+func (w *world) kill(m *member) {
+	w.silence([]*member{m})
+	_ = m.close()
+	assert.NoError(w.t, m.host.Close())
+	m.dead = true
+}
+
+// living are the members that were not killed, oldest first.
+func (w *world) living() []*member {
+	return slices.DeleteFunc(slices.Clone(w.members), func(m *member) bool { return m.dead })
 }
 
 // pass lets time pass.
