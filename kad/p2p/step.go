@@ -17,20 +17,20 @@ const minWait = time.Millisecond
 
 // do runs an input that nobody waits for, or whose result see reads under the lock before it is handed on.
 func (n *Node) do(in kad.Input, see func(out *kad.Output)) error {
-	err, stored := n.doLocked(in, see)
+	stored, err := n.doLocked(in, see)
 	if err == nil {
 		err = stored.wait()
 	}
 	return err
 }
 
-func (n *Node) doLocked(in kad.Input, see func(out *kad.Output)) (error, *commit) {
+func (n *Node) doLocked(in kad.Input, see func(out *kad.Output)) (*commit, error) {
 	out := outputs.Get().(*kad.Output)
 	defer outputs.Put(out)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed || !n.started {
-		return ErrClosed, nil
+		return nil, ErrClosed
 	}
 	n.stepLocked(&in, out)
 	if see != nil {
@@ -42,9 +42,9 @@ func (n *Node) doLocked(in kad.Input, see func(out *kad.Output)) (error, *commit
 	}
 	n.handOn(out, own)
 	if stores(in.Kind) {
-		return out.Err, n.journal.ticket()
+		return n.journal.ticket(), out.Err
 	}
-	return out.Err, nil
+	return nil, out.Err
 }
 
 // stepLocked is Step itself. The time is read under the lock, so that the core never sees it run backwards.
