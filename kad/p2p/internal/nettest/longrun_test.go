@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,11 +23,17 @@ const (
 	maintenance = 2 * kad.Hour
 )
 
-func oursForDays() join {
+func oursForDays(k int) join {
 	return ours(func(c *kad.Config) {
-		c.K, c.BootstrapInterval, c.ProbeInterval = few, maintenance, maintenance
+		c.K, c.BootstrapInterval, c.ProbeInterval = k, maintenance, maintenance
 		c.ReplicationInterval = kad.Hour // libp2p-kad's; in the IPFS network it is off
 	})
+}
+
+// theirsForDays keeps to 20 a bucket in a smaller network: two of theirs which find no room in each other's tables, but
+// hope for some, answer each request by one of their own, hundreds a second and without end.
+func theirsForDays() join {
+	return theirs(dht.RoutingTableRefreshPeriod(time.Duration(maintenance)))
 }
 
 // until lets time pass until so long after the beginning. Meanwhile hosts close the connections that rest, as a connection
@@ -76,11 +83,11 @@ func holds(m *member, c content) bool {
 // TestTwoDays: records and providers of those who stay are found for as long as they stay, those of a node that died until
 // what it said has expired; what holders die with is held by others within the hour; tables follow a slow churn.
 func TestTwoDays(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || race {
 		t.Skip("three days of 20 nodes")
 	}
 	inWorld(t, 7, 64, func(t *testing.T, w *world) {
-		kind := oursForDays()
+		kind := oursForDays(few)
 		w.grow(repeat(kind, 20)...)
 		w.pass(time.Minute)
 		stays, leaves := w.members[0], w.members[1]
@@ -167,4 +174,38 @@ func (w *world) nearestFew(key string) []*member {
 		}
 	}
 	return near
+}
+
+// TestTwoDaysMixed: in a network of both kinds, what ours has published and provided is found by both after more than two
+// days, since ours does so again. What theirs has provided, once, is found by both until 48 h have passed, and then by
+// nobody. (Records of theirs cannot be held against the clock: its stores count 48 h from the last time that a record was
+// sent to them, whatever the sender says of its expiry.)
+func TestTwoDaysMixed(t *testing.T) {
+	if testing.Short() || race {
+		t.Skip("two days of 14 nodes")
+	}
+	inWorld(t, 8, 14, func(t *testing.T, w *world) {
+		w.grow(slices.Repeat([]join{oursForDays(20), theirsForDays()}, 7)...)
+		w.pass(time.Minute)
+		own, other := w.members[0], w.members[1]
+		ofOurs, ofTheirs := newContent(w.rand), newContent(w.rand)
+		began := time.Now()
+		for m, c := range map[*member]content{own: ofOurs, other: ofTheirs} {
+			require.NoError(t, m.PutValue(t.Context(), c.name, c.value))
+			require.NoError(t, m.Provide(t.Context(), c.cid, true))
+		}
+		for _, at := range []time.Duration{time.Hour, 47 * time.Hour, 49 * time.Hour, 60 * time.Hour} {
+			w.until(began, at)
+			for i, m := range w.members[2:] {
+				assert.Equal(t, string(ofOurs.value), w.gets(m, ofOurs), "node %d, our record after %v", i+2, at)
+				named, located := w.names(m, ofOurs, own)
+				assert.True(t, named && located, "node %d, our provider after %v: named %t, with addresses %t", i+2, at, named, located)
+				if at < 48*time.Hour {
+					assert.Equal(t, string(ofTheirs.value), w.gets(m, ofTheirs), "node %d, their record after %v", i+2, at)
+				}
+				named, _ = w.names(m, ofTheirs, other)
+				assert.Equal(t, at < 48*time.Hour, named, "node %d, their provider after %v", i+2, at)
+			}
+		}
+	})
 }

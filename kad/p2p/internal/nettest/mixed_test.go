@@ -187,8 +187,8 @@ func TestMixed(t *testing.T) {
 			right, longest := lookups(t, rand.New(rand.NewPCG(1, 3)), len(other), 0, other, living)
 			t.Logf("go-libp2p-kad-dht: %d of %d right, the longest took %v", right, len(other), longest)
 		})
+		done.Go(func() { crosswise(t, rand.New(rand.NewPCG(1, 4)), own, other, 2*time.Minute) })
 		done.Wait()
-		crosswise(t, rand.New(rand.NewPCG(1, 4)), own, other, 2*time.Minute)
 	})
 }
 
