@@ -177,7 +177,7 @@ func (o *outbound) client(s network.Stream, r *request) *clientStream {
 
 // ask sends a request and makes the input of its reply. again: the stream had rested and was dead before the reply
 // began, so another may do. Whether the peer has read the request cannot be told; to be asked the same once more does
-// no harm with any of them: a PUT_VALUE of the very same record is idempotent, and ADD_PROVIDER never comes here.
+// no harm (unsettled says why).
 func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why kad.ErrorKind, again bool) {
 	frame := r.frame(st.o.n)
 	used := st.reading
@@ -228,12 +228,18 @@ func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why 
 func late(ctx context.Context, err error) bool { return ctx.Err() != nil || isTimeout(err) }
 
 // announced ends an ADD_PROVIDER. The peer has no reply to make, but most end their side when they have read it, and a
-// few echo it; a reset means that it was refused.
+// few echo it; a reset means that it was refused. That it speaks the protocol at all it must have said: one that is silent
+// to the proposal, too, has been told nothing.
 func (st *clientStream) announced(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
 	defer st.discard()
 	in := kad.Input{Kind: kad.AddProviderRes, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query, Key: r.key}
 	if err := st.s.CloseWrite(); err != nil {
 		return kad.Input{}, st.why(ctx, err)
+	}
+	if lazy, ok := st.s.(*lazyStream); ok {
+		if err := lazy.agree(); err != nil {
+			return kad.Input{}, st.why(ctx, err)
+		}
 	}
 	_ = st.s.SetReadDeadline(time.Now().Add(confirm))
 	switch _, err := st.s.Read(make([]byte, 1)); {

@@ -254,6 +254,19 @@ func (n *Node) connect(ctx context.Context, info peer.AddrInfo) error {
 	}
 }
 
+// unidentified are the peers that are connected and of whom identify has not told yet.
+func (n *Node) unidentified() []peer.AddrInfo {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var peers []peer.AddrInfo
+	for c, known := range n.conns {
+		if !known.told {
+			peers = append(peers, peer.AddrInfo{ID: c.RemotePeer()})
+		}
+	}
+	return peers
+}
+
 // identifies says whether the host runs identify: one that was given may not.
 func (n *Node) identifies() bool {
 	for _, p := range n.host.Mux().Protocols() {

@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/routing"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 
@@ -40,6 +41,7 @@ func (o *outbound) reach(ctx context.Context, r *request) kad.ErrorKind {
 	if o.n.host.Network().Connectedness(r.peer) == network.Connected {
 		return kad.ErrNone
 	}
+	r.asker.note(routing.DialingPeer, r.peer, "", nil)
 	return o.connect(ctx, r.peer, r.addrs)
 }
 

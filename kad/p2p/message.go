@@ -92,7 +92,6 @@ func (n *Node) understand(r *request, body []byte) (kad.Input, kad.ErrorKind) {
 		in.Key, in.Value = m.Record.Key, m.Record.Value
 	}
 	in.Closer = n.usable(m.CloserPeers, maxCloser)
-	n.found(r.query, in.Closer)
 	return in, kad.ErrNone
 }
 

@@ -35,6 +35,9 @@ func (o *outbound) newStream(ctx context.Context, r *request) (*clientStream, ka
 // unsettled says whether a request may have failed only because the protocol that went with it was not the peer's. Its no
 // may not reach us: go-libp2p says it, takes the request for another proposal, and resets the stream, and over QUIC the
 // reset overtakes the no. A peer that agreed before, or of which identify says that it does, had another reason.
+//
+// A reset may overtake a yes as well, so a peer that read the request and then reset may get it a second time. That does no
+// harm with any of them: to put the very same record, or to announce the same provider, twice changes nothing.
 func (st *clientStream) unsettled(why kad.ErrorKind) bool {
 	lazy, ok := st.s.(*lazyStream)
 	switch {
@@ -63,12 +66,21 @@ type lazyStream struct {
 	agreed atomic.Bool // it has said so on this stream
 }
 
+// agree waits for the peer's word on the proposal.
+func (s *lazyStream) agree() error {
+	if s.agreed.Load() {
+		return nil
+	}
+	if _, err := s.conn.Read(nil); err != nil { // the negotiation alone
+		return err
+	}
+	s.agreed.Store(true)
+	return nil
+}
+
 func (s *lazyStream) Read(b []byte) (int, error) {
-	if !s.agreed.Load() {
-		if _, err := s.conn.Read(nil); err != nil { // the negotiation alone
-			return 0, err
-		}
-		s.agreed.Store(true)
+	if err := s.agree(); err != nil {
+		return 0, err
 	}
 	return s.conn.Read(b)
 }

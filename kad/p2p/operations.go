@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 
 	"github.com/kadbench/kadbench/kad"
 )
@@ -29,9 +30,15 @@ type FoundPeer struct {
 }
 
 // Bootstrap refreshes the routing table: a lookup of this node's own id, then one in each farther bucket. It returns
-// when the last has ended; ErrNoPeers if the table is empty, so connect to somebody first. Events tells of each lookup
-// and how many remain.
+// when the last has ended. Events tells of each lookup and how many remain.
+//
+// If the table is empty, those who may enter it come first: the peers of Config.Bootstrap are dialled, and who has just been
+// connected is waited for, until somebody is in it, Limits.RequestTimeout at the longest. ErrNoPeers: nobody is. That is no
+// end: whoever enters later is followed by a bootstrap without being asked (kad.Config.BootstrapThrottle).
 func (n *Node) Bootstrap(ctx context.Context) error {
+	if err := n.join(ctx); err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
 	q, err := n.start(ctx, kad.Input{Kind: kad.OpBootstrap}, nil)
 	if err != nil {
 		return fmt.Errorf("bootstrap: %w", err)
@@ -82,14 +89,14 @@ func (n *Node) LookupPeer(ctx context.Context, id peer.ID) (FoundPeer, error) {
 	switch {
 	case errors.Is(err, errFound):
 		last = q.finish()
-		return FoundPeer{Peer: addrInfo(*q.found), Stats: n.statsOf(last.Stats)}, nil
+		return FoundPeer{Peer: n.give(*q.found), Stats: n.statsOf(last.Stats)}, nil
 	case err != nil && !errors.Is(err, ErrTimeout):
 		return FoundPeer{}, fmt.Errorf("find peer: %w", err)
 	}
 	res := FoundPeer{Stats: n.statsOf(last.Stats)}
 	for _, p := range last.Peers {
 		if string(p.ID) == string(id) {
-			res.Peer = addrInfo(p)
+			res.Peer = n.give(p)
 			return res, nil
 		}
 	}
@@ -97,6 +104,17 @@ func (n *Node) LookupPeer(ctx context.Context, id peer.ID) (FoundPeer, error) {
 		err = ErrNotFound
 	}
 	return res, fmt.Errorf("find peer: %w", asked(err, res.Stats))
+}
+
+// give makes of a peer that was found what the caller gets, and lets the host know where it is: for two minutes it can be
+// dialled by its id alone, as after a lookup of go-libp2p-kad-dht. Of one that is connected the host knows better; who has
+// answered a lookup is. Others of whom a lookup hears are not kept.
+func (n *Node) give(p kad.PeerInfo) peer.AddrInfo {
+	info := addrInfo(p)
+	if info.ID != n.id && len(info.Addrs) > 0 && n.host.Network().Connectedness(info.ID) != network.Connected {
+		n.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
+	}
+	return info
 }
 
 // asked adds to an error of an operation that there was nobody to ask.

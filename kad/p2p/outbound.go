@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/routing"
 
 	"github.com/kadbench/kadbench/kad"
 )
@@ -39,6 +40,7 @@ type request struct {
 	kind      kad.CommandKind
 	peer      peer.ID
 	query     kad.QueryID
+	asker     *query // who waits for that query; nil: nobody, it is a job's
 	addrs     kad.Addrs
 	key       []byte
 	record    kad.Record
@@ -58,6 +60,7 @@ func (o *outbound) send(c *kad.Command, now time.Time) kad.ErrorKind {
 		kind:      c.Kind,
 		peer:      peer.ID(c.Peer.ID),
 		query:     c.Query,
+		asker:     o.n.queries[c.Query],
 		addrs:     c.Peer.Addrs,
 		key:       append([]byte(nil), c.Key...),
 		record:    c.Record,
@@ -129,12 +132,17 @@ func (o *outbound) perform(r *request) {
 	defer cancel()
 	in, why := o.attempt(ctx, r)
 	if why != kad.ErrNone {
+		r.asker.note(routing.QueryError, r.peer, why.String(), nil)
 		if why == kad.ErrDial {
 			o.step(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: []byte(r.peer)}})
 		}
 		o.step(kad.Input{Kind: kad.QueryError, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query, Key: r.key, Err: why})
 		return
 	}
+	if r.kind != kad.SendAddProvider { // that has no answer
+		r.asker.note(routing.PeerResponse, r.peer, "", in.Closer)
+	}
+	r.asker.seek(in.Closer)
 	o.step(in)
 }
 
@@ -149,6 +157,7 @@ func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.Erro
 	if why := o.reach(ctx, r); why != kad.ErrNone {
 		return kad.Input{}, why
 	}
+	r.noteSending()
 	st := o.take(r)
 	if st != nil {
 		in, why, again := st.ask(ctx, r)

@@ -46,9 +46,10 @@ func (n *Node) StopProviding(key []byte) error {
 	return nil
 }
 
-// GetProviders finds providers of a key, a multihash; with a limit above 0 it ends when so many are known.
+// GetProviders finds providers of a key, a multihash; with a limit above 0 it ends when so many are known. Those that this
+// node itself knows of come first, and if they are enough nobody is asked.
 func (n *Node) GetProviders(ctx context.Context, key []byte, limit int) (ProvidersResult, error) {
-	q, err := n.start(ctx, kad.Input{Kind: kad.OpGetProviders, Key: key}, nil)
+	q, err := n.start(ctx, kad.Input{Kind: kad.OpGetProviders, Key: key, N: max(limit, 0)}, nil)
 	if err != nil {
 		return ProvidersResult{}, fmt.Errorf("get providers: %w", err)
 	}
@@ -60,9 +61,9 @@ func (n *Node) GetProviders(ctx context.Context, key []byte, limit int) (Provide
 			switch {
 			case !known && (limit <= 0 || len(res.Providers) < limit):
 				at[string(p.ID)] = len(res.Providers)
-				res.Providers = append(res.Providers, addrInfo(p))
+				res.Providers = append(res.Providers, n.give(p))
 			case known && len(res.Providers[i].Addrs) == 0:
-				res.Providers[i] = addrInfo(p) // another peer knew where it is
+				res.Providers[i] = n.give(p) // another peer knew where it is
 			}
 		}
 		return limit > 0 && len(res.Providers) >= limit
@@ -78,8 +79,14 @@ func (n *Node) GetProviders(ctx context.Context, key []byte, limit int) (Provide
 // named, whether addresses come with it or not. To stop ranging ends the search. What went wrong is yielded last:
 // ErrTimeout, the context's error.
 func (n *Node) StreamProviders(ctx context.Context, key []byte) iter.Seq2[peer.AddrInfo, error] {
+	return n.streamProviders(ctx, key, 0)
+}
+
+// streamProviders asks nobody if this node itself knows of as many as the limit says; 0: it asks. It does not count what it
+// yields: who has enough stops ranging.
+func (n *Node) streamProviders(ctx context.Context, key []byte, limit int) iter.Seq2[peer.AddrInfo, error] {
 	return func(yield func(peer.AddrInfo, error) bool) {
-		q, err := n.start(ctx, kad.Input{Kind: kad.OpGetProviders, Key: key}, nil)
+		q, err := n.start(ctx, kad.Input{Kind: kad.OpGetProviders, Key: key, N: limit}, nil)
 		if err != nil {
 			yield(peer.AddrInfo{}, fmt.Errorf("get providers: %w", err))
 			return
@@ -87,9 +94,10 @@ func (n *Node) StreamProviders(ctx context.Context, key []byte) iter.Seq2[peer.A
 		more, seen := true, make(map[peer.ID]bool)
 		_, err = q.each(ctx, func(ev *kad.Event) bool {
 			for _, p := range ev.Providers {
-				if id := peer.ID(p.ID); more && !seen[id] {
-					seen[id] = true
-					more = yield(addrInfo(p), nil)
+				info := n.give(p) // of one that was named before, too: addresses may have come only now
+				if more && !seen[info.ID] {
+					seen[info.ID] = true
+					more = yield(info, nil)
 				}
 			}
 			return !more

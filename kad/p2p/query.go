@@ -8,19 +8,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/routing"
+
 	"github.com/kadbench/kadbench/kad"
 	"github.com/kadbench/kadbench/kad/wire"
 )
 
 // query is an operation that waits for the events of its query in the core.
 type query struct {
-	n      *Node
-	id     kad.QueryID
-	target []byte // of LookupPeer: the peer whose addresses any reply may bring
+	n        *Node
+	id       kad.QueryID
+	target   []byte // of LookupPeer: the peer whose addresses any reply may bring
+	observed bool   // the context wants to know of the requests (queryevents.go)
 
-	mu     sync.Mutex
-	events []kad.Event   // that were not read yet; the core bounds how many a query can make
-	found  *kad.PeerInfo // set once
+	mu     sync.Mutex            // taken under Node.mu; never the other way round
+	events []kad.Event           // that were not read yet; the core bounds how many a query can make
+	notes  []*routing.QueryEvent // to be published before the next of events
+	found  *kad.PeerInfo         // set once
 	err    error
 	wake   chan struct{}
 }
@@ -33,7 +37,7 @@ func (n *Node) start(ctx context.Context, in kad.Input, target []byte) (*query, 
 	if size := wire.Size(&wire.Message{Type: wire.FindNode, Key: in.Key}); size > n.limits.SendBytes {
 		return nil, fmt.Errorf("%w: a key of %d bytes makes a request of %d, at most %d", ErrInvalid, len(in.Key), size, n.limits.SendBytes)
 	}
-	q := &query{n: n, target: target, wake: make(chan struct{}, 1)}
+	q := &query{n: n, target: target, observed: routing.SubscribesToQueryEvents(ctx), wake: make(chan struct{}, 1)}
 	err := n.do(in, func(out *kad.Output) {
 		if out.Err == nil {
 			// Before the events of this very Step are handed on: it may have ended the query already.
@@ -92,6 +96,12 @@ var errFound = errors.New("found")
 func (q *query) next(ctx context.Context) (kad.Event, error) {
 	for {
 		q.mu.Lock()
+		if notes := q.notes; len(notes) > 0 {
+			q.notes = nil
+			q.mu.Unlock()
+			q.publish(ctx, notes)
+			continue
+		}
 		if len(q.events) > 0 {
 			ev := q.events[0]
 			q.events = q.events[1:]
@@ -162,11 +172,8 @@ func queryError(e kad.QueryErr) error {
 	return nil
 }
 
-// found gives the LookupPeer that a reply belongs to the addresses of the peer that it seeks.
-func (n *Node) found(id kad.QueryID, closer []kad.PeerInfo) {
-	n.mu.Lock()
-	q := n.queries[id]
-	n.mu.Unlock()
+// seek gives a LookupPeer the addresses of the peer that it seeks, if a reply has named them.
+func (q *query) seek(closer []kad.PeerInfo) {
 	if q == nil || q.target == nil {
 		return
 	}

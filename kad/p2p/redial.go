@@ -80,15 +80,39 @@ func (n *Node) rejoin(peers []peer.AddrInfo) {
 			r.hurry.Store(false)
 		}
 		resting = false
-		n.dialAll(peers)
+		n.dialAll(n.ctx, peers, func() {})
 		ring.Reset(jitter(wait))
 		wait = min(2*wait, maxRedial)
 	}
 }
 
+// join is what Bootstrap does while the table is empty: it dials the bootstrap peers, and waits for those who are connected
+// and not identified yet, until one has entered or all have been tried.
+func (n *Node) join(ctx context.Context) error {
+	if !n.redial.empty.Load() {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	over := make(chan struct{})
+	if !n.background(func() {
+		defer close(over)
+		defer context.AfterFunc(n.ctx, cancel)()
+		n.dialAll(ctx, append(n.bootstrapPeers(), n.unidentified()...), func() {
+			if !n.redial.empty.Load() {
+				cancel()
+			}
+		})
+	}) {
+		return ErrClosed
+	}
+	<-over
+	return nil
+}
+
 // dialAll dials peers at once and waits until each has been reached and identified, or has failed, RequestTimeout at the
-// longest. Who is connected already is not dialled again.
-func (n *Node) dialAll(peers []peer.AddrInfo) {
+// longest. Who is connected already is not dialled again. done is called after each.
+func (n *Node) dialAll(ctx context.Context, peers []peer.AddrInfo, done func()) {
 	var all sync.WaitGroup
 	for _, p := range peers {
 		all.Go(func() {
@@ -96,9 +120,10 @@ func (n *Node) dialAll(peers []peer.AddrInfo) {
 			if s, ok := n.host.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
 				s.Backoff().Clear(p.ID)
 			}
-			ctx, cancel := context.WithTimeout(n.ctx, n.limits.RequestTimeout)
+			ctx, cancel := context.WithTimeout(ctx, n.limits.RequestTimeout)
 			defer cancel()
 			_ = n.connect(ctx, p) // whom it reaches, and what they speak, the connection's hooks tell
+			done()
 		})
 	}
 	all.Wait()

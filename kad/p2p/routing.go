@@ -195,13 +195,14 @@ func (n *Node) Provide(ctx context.Context, c cid.Cid, announce bool) error {
 }
 
 // FindProvidersAsync streams up to count providers (0: all), each once, and closes the channel at the end of the search or
-// of the context. The channel of an undefined CID, or of a node that does not run, is closed at once.
+// of the context. If this node itself knows of so many, nobody is asked. The channel of an undefined CID, or of a node that
+// does not run, is closed at once.
 func (n *Node) FindProvidersAsync(ctx context.Context, c cid.Cid, count int) <-chan peer.AddrInfo {
 	out := make(chan peer.AddrInfo)
 	if !c.Defined() || !n.background(func() {
 		defer close(out)
 		found := 0
-		for p, err := range n.StreamProviders(ctx, c.Hash()) {
+		for p, err := range n.streamProviders(ctx, c.Hash(), max(count, 0)) {
 			if err != nil || !send(ctx, n, out, p) {
 				return
 			}
