@@ -114,3 +114,78 @@ func TestFindClosestLocal(t *testing.T) {
 	require.Equal(t, []PeerInfo{all[0], all[2], all[3]}, without)
 	require.Equal(t, append(all[:1:1], all[0]), k.FindClosestLocal([]byte("key"), nil, 1, all[:1:1]), "it appends")
 }
+
+// crowded is a table of k = 2 whose buckets 0 and 1 are full of disconnected peers, with somebody waiting in each.
+func crowded(t *testing.T) (tab *Table, heads, seconds, newcomers [2]Peer) {
+	rng := rand.New(rand.NewPCG(1, 26))
+	tab, dir := testTable(2, randomKey(rng))
+	for b := range 2 {
+		heads[b], seconds[b] = dir.put(keyIn(rng, tab.local, b)), dir.put(keyIn(rng, tab.local, b))
+		newcomers[b] = dir.put(keyIn(rng, tab.local, b))
+		tab.Insert(1, heads[b], false, Minute)
+		tab.Insert(1, seconds[b], false, Minute)
+		res, head := tab.Insert(1, newcomers[b], true, Minute)
+		require.Equal(t, InsertPending, res)
+		require.Equal(t, heads[b], head)
+	}
+	return tab, heads, seconds, newcomers
+}
+
+// Those who wait in two buckets are told apart: what befalls one of them, or its head, leaves the other as it is.
+func TestPendingInTwoBuckets(t *testing.T) {
+	tab, _, _, newcomers := crowded(t)
+	require.True(t, tab.Remove(newcomers[1]))
+	require.True(t, tab.hasPending(0))
+	require.False(t, tab.hasPending(1))
+
+	tab, heads, _, newcomers := crowded(t)
+	require.True(t, tab.Remove(heads[1]))
+	require.Equal(t, newcomers[1], tab.takePlace(2, 1))
+	require.True(t, tab.hasPending(0))
+	require.Zero(t, tab.takePlace(2, 1), "nobody waits there any more")
+	tab.check(t)
+
+	tab, heads, _, newcomers = crowded(t)
+	tab.HeadFailed(2, heads[1])
+	p, evicted, more := tab.ApplyPending(2)
+	require.True(t, more)
+	require.Equal(t, []Peer{newcomers[1], heads[1]}, []Peer{p, evicted})
+	_, _, more = tab.ApplyPending(2)
+	require.False(t, more, "the other head has its minute")
+}
+
+// Who waits and comes again goes on waiting, behind the same head and not for longer; if a place has become free
+// meanwhile it is given that, and waits no more.
+func TestPendingComesAgain(t *testing.T) {
+	tab, heads, _, newcomers := crowded(t)
+	ready := tab.NextPending()
+	res, head := tab.Insert(7, newcomers[0], true, Minute)
+	require.Equal(t, InsertPending, res)
+	require.Equal(t, heads[0], head)
+	require.Equal(t, ready, tab.NextPending())
+	require.Len(t, tab.pending, 2)
+
+	tab.Remove(heads[0])
+	res, _ = tab.Insert(8, newcomers[0], true, Minute)
+	require.Equal(t, Inserted, res)
+	require.False(t, tab.hasPending(0))
+	tab.check(t)
+}
+
+// A bucket in which somebody waits may lose peers: then that a head fails or disconnects says nothing of who waits, who
+// has a place when its time comes, and nobody is evicted for it.
+func TestPendingWithRoom(t *testing.T) {
+	tab, heads, seconds, newcomers := crowded(t)
+	tab.Update(2, seconds[0], true)
+	tab.Remove(heads[0])
+	tab.Update(3, seconds[0], false)
+	require.True(t, tab.hasPending(0), "a head that disconnects has not proved that it lives")
+	tab.Remove(seconds[0])
+	tab.HeadFailed(4, heads[0])
+	require.Equal(t, 1+Time(Minute), tab.NextPending(), "there is no head that could have failed")
+	p, evicted, more := tab.ApplyPending(tab.NextPending())
+	require.True(t, more)
+	require.Equal(t, newcomers[0], p)
+	require.Zero(t, evicted)
+	tab.check(t)
+}
