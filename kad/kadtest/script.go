@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/kad"
 )
 
 // RunScripts runs each *.txt file of a folder as a subtest. With update it writes what the commands print into the file.
@@ -90,7 +94,12 @@ func (e *Env) Do(words []string) error {
 	if !ok {
 		return fmt.Errorf("unknown verb %q", words[0])
 	}
-	if err := v.do(e, parseArgs(words[1:])); err != nil {
+	a := parseArgs(words[1:])
+	err := v.do(e, a)
+	if err == nil {
+		err = a.done(len(a.words))
+	}
+	if err != nil {
 		return fmt.Errorf("%w (usage: %s)", err, v.usage)
 	}
 	return nil
@@ -122,6 +131,34 @@ func (a args) get(name, otherwise string) string {
 		return v
 	}
 	return otherwise
+}
+
+// number reads a pair's value as a whole number, 0 if it is not given.
+func (a args) number(name string) (int, error) {
+	v := a.get(name, "0")
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		return 0, fmt.Errorf("%s=%s: a whole number wanted", name, v)
+	}
+	return n, nil
+}
+
+// id reads a pair's value as the number of a query, a connection or a request, 0 if it is not given.
+func (a args) id(name string) (uint64, error) {
+	n, err := a.number(name)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s=%s: a whole number, not negative, wanted", name, a.get(name, ""))
+	}
+	return uint64(n), nil
+}
+
+// span reads a duration.
+func span(what, text string) (kad.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s: a duration as 1h30m wanted, not %q", what, text)
+	}
+	return kad.Duration(d), nil
 }
 
 // flag takes a plain word out of the words.

@@ -2,7 +2,6 @@ package kadtest
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/kadbench/kadbench/kad"
 )
@@ -22,7 +21,7 @@ func (e *Env) forward(a args, between func() error) error {
 	if len(a.words) != 1 {
 		return fmt.Errorf("a duration wanted")
 	}
-	d, err := time.ParseDuration(a.words[0])
+	d, err := span("DURATION", a.words[0])
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package kadtest
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/kadbench/kadbench/kad"
 )
@@ -35,11 +34,19 @@ var verbInput = verb{
 		in.Kind = kind
 		in.Addr, in.OldAddr = []byte(a.get("addr", "")), []byte(a.get("old", ""))
 		if p := a.get("peer", ""); p != "" {
-			in.Peer.ID = e.key(p)
+			if in.Peer.ID, err = e.key(p); err != nil {
+				return err
+			}
 			in.Peer.Addrs = addrs([]byte(a.get("addrs", "")))
 		}
-		conn, _ := strconv.ParseUint(a.get("conn", "0"), 10, 64)
-		query, _ := strconv.ParseUint(a.get("query", "0"), 10, 64)
+		conn, err := a.id("conn")
+		if err != nil {
+			return err
+		}
+		query, err := a.id("query")
+		if err != nil {
+			return err
+		}
 		in.Conn, in.Query = kad.ConnID(conn), kad.QueryID(query)
 		if in.Err, err = errorKind(a.get("err", kad.ErrNone.String())); err != nil {
 			return err

@@ -2,9 +2,7 @@ package kadtest
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kadbench/kadbench/kad"
 )
@@ -17,6 +15,9 @@ var verbNodes = verb{
 			return err
 		}
 		group := a.get("group", "")
+		if err := a.done(len(a.words)); err != nil {
+			return err
+		}
 		for _, word := range a.words {
 			name, bits, _ := strings.Cut(word, "=")
 			if _, err := e.Node(name); err == nil {
@@ -26,7 +27,7 @@ var verbNodes = verb{
 				return err
 			}
 		}
-		return a.done(len(a.words))
+		return nil
 	},
 }
 
@@ -42,28 +43,27 @@ func config(a *args) (kad.Config, error) {
 	default:
 		return cfg, fmt.Errorf("no preset %q", p)
 	}
-	modes := map[string]kad.Mode{"client": kad.ModeClient, "server": kad.ModeServer, "auto": kad.ModeAuto}
-	mode, ok := modes[a.get("mode", "server")]
-	if !ok {
-		return cfg, fmt.Errorf("no mode %q", a.get("mode", ""))
+	var err error
+	if cfg.Mode, err = mode(a.get("mode", "server")); err != nil {
+		return cfg, err
 	}
-	cfg.Mode = mode
 	for name, field := range map[string]*int{
 		"k": &cfg.K, "bucket": &cfg.BucketSize, "alpha": &cfg.Alpha, "beta": &cfg.Beta, "records": &cfg.Limits.Records,
 		"providers": &cfg.Limits.ProvidersPerKey, "queries": &cfg.Limits.Queries, "held": &cfg.Limits.Held,
 		"job_queries": &cfg.Limits.JobQueries, "job_starts": &cfg.Limits.JobStarts, "group_peers": &cfg.Limits.GroupPeers,
 		"group_bucket_peers": &cfg.Limits.GroupBucketPeers, "cache": &cfg.CacheCandidates, "evict": &cfg.EvictAfter,
 	} {
-		if v := a.get(name, ""); v != "" {
-			n, err := strconv.Atoi(v)
-			if err != nil {
-				return cfg, err
-			}
-			*field = n
+		if a.get(name, "") == "" {
+			continue
 		}
+		n, err := a.number(name)
+		if err != nil {
+			return cfg, err
+		}
+		*field = n
 	}
 	// What a node does by itself would stand in the way of most scripts: those that want it say so.
-	for name, span := range map[string]struct {
+	for name, s := range map[string]struct {
 		field *kad.Duration
 		job   bool
 	}{
@@ -75,13 +75,13 @@ func config(a *args) (kad.Config, error) {
 	} {
 		switch v := a.get(name, ""); {
 		case v != "":
-			d, err := time.ParseDuration(v)
+			d, err := span(name+"=", v)
 			if err != nil {
 				return cfg, err
 			}
-			*span.field = kad.Duration(d)
-		case span.job:
-			*span.field = -1
+			*s.field = d
+		case s.job:
+			*s.field = -1
 		}
 	}
 	if a.get("evict", "") == "" {
@@ -99,6 +99,15 @@ func config(a *args) (kad.Config, error) {
 	return cfg, cfg.Check()
 }
 
+// mode reads a mode by its name.
+func mode(name string) (kad.Mode, error) {
+	m, ok := map[string]kad.Mode{"client": kad.ModeClient, "server": kad.ModeServer, "auto": kad.ModeAuto}[name]
+	if !ok {
+		return m, fmt.Errorf("no mode %q", name)
+	}
+	return m, nil
+}
+
 // group is the network of an address of the form /mem/G/NAME: a number made of G. Other addresses are of none.
 func group(addr []byte) uint64 {
 	parts := strings.Split(string(addr), "/")
@@ -111,7 +120,11 @@ func group(addr []byte) uint64 {
 
 // add makes a node that listens at /mem/NAME, or at /mem/GROUP/NAME.
 func (e *Env) add(name, bits, group string, cfg kad.Config) error {
-	n := &Node{Name: name, ID: Grind(name, bits), Addr: []byte("/mem/" + name)}
+	id, err := Grind(name, bits)
+	if err != nil {
+		return err
+	}
+	n := &Node{Name: name, ID: id, Addr: []byte("/mem/" + name)}
 	if group != "" {
 		n.Addr = []byte("/mem/" + group + "/" + name)
 	}

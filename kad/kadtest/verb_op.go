@@ -2,9 +2,7 @@ package kadtest
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kadbench/kadbench/kad"
 )
@@ -47,10 +45,14 @@ var verbOp = verb{
 // operation reads what an operation is given.
 func (e *Env) operation(kind kad.InputKind, a args) (in kad.Input, err error) {
 	in.Kind = kind
-	in.Key = e.key(a.get("key", ""))
+	if in.Key, err = e.key(a.get("key", "")); err != nil {
+		return in, err
+	}
 	in.Addr = []byte(a.get("addr", ""))
 	if p := a.get("peer", ""); p != "" {
-		in.Peer.ID = e.key(p)
+		if in.Peer.ID, err = e.key(p); err != nil {
+			return in, err
+		}
 	}
 	for _, name := range strings.FieldsFunc(a.get("to", ""), func(r rune) bool { return r == ',' }) {
 		to, err := e.Node(name)
@@ -66,20 +68,32 @@ func (e *Env) operation(kind kad.InputKind, a args) (in kad.Input, err error) {
 	case "all":
 		in.Quorum = kad.All
 	default:
-		var v int
-		v, err = strconv.Atoi(q)
+		v, err := a.number("quorum")
+		if err != nil {
+			return in, err
+		}
 		in.Quorum = kad.Quorum(v)
 	}
-	in.N, _ = strconv.Atoi(a.get("n", "0"))
-	id, _ := strconv.ParseUint(a.get("query", "0"), 10, 64)
+	if in.N, err = a.number("n"); err != nil {
+		return in, err
+	}
+	id, err := a.id("query")
+	if err != nil {
+		return in, err
+	}
 	in.Query = kad.QueryID(id)
-	req, _ := strconv.ParseUint(a.get("request", "0"), 10, 64)
+	req, err := a.id("request")
+	if err != nil {
+		return in, err
+	}
 	in.Request = kad.RequestID(req)
-	in.Mode = map[string]kad.Mode{"client": kad.ModeClient, "server": kad.ModeServer}[a.get("mode", "auto")]
-	if v := a.get("value", ""); v != "" && err == nil {
+	if in.Mode, err = mode(a.get("mode", "auto")); err != nil {
+		return in, err
+	}
+	if v := a.get("value", ""); v != "" {
 		rec := kad.Record{Key: in.Key, Value: []byte(v)}
 		if ttl := a.get("ttl", ""); ttl != "" {
-			d, err := time.ParseDuration(ttl)
+			d, err := span("ttl=", ttl)
 			if err != nil {
 				return in, err
 			}

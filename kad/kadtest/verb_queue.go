@@ -1,6 +1,7 @@
 package kadtest
 
 import (
+	"fmt"
 	"strconv"
 )
 
@@ -34,7 +35,7 @@ func (e *Env) take(a args, f func(message)) error {
 	if len(a.words) > 0 {
 		v, err := strconv.Atoi(a.words[0])
 		if err != nil {
-			return err
+			return fmt.Errorf("N is %q: a whole number wanted", a.words[0])
 		}
 		n = v
 	}

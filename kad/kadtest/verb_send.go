@@ -30,7 +30,11 @@ var verbSend = verb{
 		if !ok {
 			return fmt.Errorf("no request %q", a.words[2])
 		}
-		m := message{from: from, to: to, cmd: kad.Command{Kind: kind, Key: e.key(a.get("key", ""))}}
+		key, err := e.key(a.get("key", ""))
+		if err != nil {
+			return err
+		}
+		m := message{from: from, to: to, cmd: kad.Command{Kind: kind, Key: key}}
 		for _, name := range strings.FieldsFunc(a.get("providers", ""), func(r rune) bool { return r == ',' }) {
 			p := kad.PeerInfo{ID: []byte(name), Addrs: addrs([]byte("/mem/" + name))}
 			if n, err := e.Node(name); err == nil {
@@ -40,7 +44,9 @@ var verbSend = verb{
 		}
 		m.cmd.Record = kad.Record{Key: m.cmd.Key, Value: []byte(a.get("value", ""))}
 		if p := a.get("publisher", ""); p != "" {
-			m.cmd.Record.Publisher = e.key(p)
+			if m.cmd.Record.Publisher, err = e.key(p); err != nil {
+				return err
+			}
 		}
 		if err := a.done(3); err != nil {
 			return err
