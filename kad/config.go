@@ -209,8 +209,11 @@ func (c Config) Check() error {
 		{"BootstrapThrottle", c.BootstrapThrottle, true},
 		{"ProbeInterval", c.ProbeInterval, true},
 	} {
-		if f.have < 0 && !f.off || f.have > maxSpan {
-			return fmt.Errorf("%w: %s is %d ns, want more than 0, at most 100 years", ErrConfig, f.name, f.have)
+		if f.have < 0 && !f.off {
+			return fmt.Errorf("%w: %s is %d ns, want 0 (the default) or more", ErrConfig, f.name, f.have)
+		}
+		if f.have > maxSpan {
+			return fmt.Errorf("%w: %s is %d ns, want 100 years at most", ErrConfig, f.name, f.have)
 		}
 	}
 	return nil

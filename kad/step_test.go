@@ -52,38 +52,6 @@ func TestNew(t *testing.T) {
 	require.Equal(t, 7+Time(10*Minute), k.Wake())
 }
 
-func TestConfig(t *testing.T) {
-	for _, cfg := range []Config{{}, Current(), Classic(), Amino()} {
-		require.NoError(t, cfg.Check())
-	}
-	for field, cfg := range map[string]Config{
-		"K":                       {K: 256},
-		"Alpha":                   {Alpha: -1},
-		"Beta":                    {Beta: 21},
-		"BucketSize":              {BucketSize: 256},
-		"Mode":                    {Mode: 3},
-		"QueryTimeout":            {QueryTimeout: -1},
-		"PeerTimeout":             {PeerTimeout: -1},
-		"PendingTimeout":          {PendingTimeout: -1},
-		"Limits.Records":          {Limits: Limits{Records: -1}},
-		"Limits.ProvidersPerKey":  {Limits: Limits{ProvidersPerKey: 1 << 20}},
-		"Limits.ProviderKeyBytes": {Limits: Limits{ProviderKeyBytes: -5}},
-	} {
-		err := cfg.Check()
-		require.ErrorIs(t, err, ErrConfig, field)
-		require.ErrorContains(t, err, field+" is")
-	}
-	require.Equal(t, 36*Hour, Classic().RecordTTL)
-	require.Equal(t, 24*Hour, Classic().ProviderTTL)
-	require.Equal(t, 24*Hour, Classic().PublicationInterval)
-	require.True(t, Classic().QuorumEndsGet)
-	require.Equal(t, 10, Amino().Alpha)
-	require.Equal(t, 3, Amino().Beta)
-	require.Equal(t, 48*Hour, Current().RecordTTL)
-	require.Equal(t, 22*Hour, Current().PublicationInterval)
-	require.Equal(t, 3, Current().Alpha)
-}
-
 // A Step within a Step is our own mistake, and found out.
 func TestStepIsSerial(t *testing.T) {
 	k := newNode(t, Config{})
