@@ -23,6 +23,12 @@ import (
 // and says whether the stream goes on.
 func scripted(t *testing.T, handle func(m *wire.Message, s network.Stream) bool) host.Host {
 	h := bare(t)
+	serving(h, handle)
+	return h
+}
+
+// serving makes a host such a server.
+func serving(h host.Host, handle func(m *wire.Message, s network.Stream) bool) {
 	h.SetStreamHandler(p2p.DefaultProtocol, func(s network.Stream) {
 		defer s.Close()
 		r := bufio.NewReader(s)
@@ -37,7 +43,6 @@ func scripted(t *testing.T, handle func(m *wire.Message, s network.Stream) bool)
 			}
 		}
 	})
-	return h
 }
 
 func answer(s network.Stream, ms ...wire.Message) bool {

@@ -254,6 +254,14 @@ func (n *Node) connect(ctx context.Context, info peer.AddrInfo) error {
 	}
 }
 
+// hasIdentified says whether identify has told of the peer on this connection.
+func (n *Node) hasIdentified(c network.Conn) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	known := n.conns[c]
+	return known != nil && known.told
+}
+
 // unidentified are the peers that are connected and of whom identify has not told yet.
 func (n *Node) unidentified() []peer.AddrInfo {
 	n.mu.Lock()

@@ -29,7 +29,7 @@ type dials struct {
 // A dial goes on when the query that wanted it has ended: that a peer is dead, too, is worth knowing, since the table evicts
 // it then, and every later query is spared the wait. It holds its place for RequestTimeout at the most (go-libp2p gives up
 // after 5 s over QUIC), so 100 places are enough for ten new dead peers a second; who waits for a place longer than its own
-// time fails with ErrTimeout, which says nothing about the peer.
+// time fails with ErrRefused, which says nothing about the peer.
 type dial struct {
 	holders int
 	running bool
@@ -52,7 +52,7 @@ func (o *outbound) connect(ctx context.Context, p peer.ID, addrs kad.Addrs) kad.
 	select {
 	case <-d.ready:
 	case <-ctx.Done():
-		return kad.ErrTimeout
+		return kad.ErrRefused
 	}
 	o.n.host.Peerstore().AddAddrs(p, multiaddrs(addrs), peerstore.TempAddrTTL)
 	_, err := o.n.host.Network().DialPeer(ctx, p)
@@ -61,6 +61,8 @@ func (o *outbound) connect(ctx context.Context, p peer.ID, addrs kad.Addrs) kad.
 		return kad.ErrNone
 	case o.n.ctx.Err() == nil && ctx.Err() != nil:
 		return kad.ErrTimeout
+	case errors.Is(err, network.ErrResourceLimitExceeded): // ours
+		return kad.ErrRefused
 	}
 	o.addressesFailed(p, err)
 	return kad.ErrDial
@@ -171,7 +173,7 @@ func (o *outbound) dial(c *kad.Command) bool {
 		o.dialing--
 		o.mu.Unlock()
 		if why != kad.ErrNone {
-			o.step(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: []byte(p)}})
+			o.step(kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{ID: []byte(p)}, Err: why})
 		}
 	})
 	return true

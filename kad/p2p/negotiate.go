@@ -22,7 +22,7 @@ func (o *outbound) newStream(ctx context.Context, r *request) (*clientStream, ka
 	lazy := &lazyStream{Stream: s}
 	proposed := o.n.protocols[0]
 	if known, err := o.n.host.Peerstore().SupportsProtocols(r.peer, o.n.protocols...); err == nil && len(known) > 0 {
-		proposed, lazy.known = known[0], true
+		proposed, lazy.known = known[0], o.n.hasIdentified(s.Conn())
 	}
 	if err := s.SetProtocol(proposed); err != nil {
 		_ = s.Reset()
@@ -34,7 +34,8 @@ func (o *outbound) newStream(ctx context.Context, r *request) (*clientStream, ka
 
 // unsettled says whether a request may have failed only because the protocol that went with it was not the peer's. Its no
 // may not reach us: go-libp2p says it, takes the request for another proposal, and resets the stream, and over QUIC the
-// reset overtakes the no. A peer that agreed before, or of which identify says that it does, had another reason.
+// reset overtakes the no. A peer that agreed before, or that has said on this very connection by identify that it speaks what
+// we propose, had another reason. (What the host knows from an earlier connection may be out of date.)
 //
 // A reset may overtake a yes as well, so a peer that read the request and then reset may get it a second time. That does no
 // harm with any of them: to put the very same record, or to announce the same provider, twice changes nothing.
@@ -62,7 +63,7 @@ func (o *outbound) negotiated(ctx context.Context, r *request) (*clientStream, k
 type lazyStream struct {
 	network.Stream
 	conn   multistream.LazyConn
-	known  bool        // the peer is known to speak what we propose
+	known  bool        // identify has said on this connection that the peer speaks what we propose
 	agreed atomic.Bool // it has said so on this stream
 }
 

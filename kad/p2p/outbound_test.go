@@ -2,7 +2,6 @@ package p2p
 
 import (
 	"bufio"
-	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -93,11 +92,7 @@ func echo(m *wire.Message, s network.Stream) bool {
 
 // findNode asks one peer and says what came of it.
 func findNode(n *Node, to peer.AddrInfo, timeout time.Duration) kad.ErrorKind {
-	r := &request{kind: kad.SendFindNode, peer: to.ID, key: []byte("k"), addrs: appendAddrs(nil, to.Addrs, nil),
-		deadline: time.Now().Add(timeout)}
-	ctx, cancel := context.WithDeadline(n.ctx, r.deadline)
-	defer cancel()
-	_, why := n.outbound.attempt(ctx, r)
+	why, _ := ask(n, kad.SendFindNode, to, timeout)
 	return why
 }
 

@@ -17,17 +17,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dialled is a host that notes when it was told to connect.
+// dialled is a host that notes when it was told to connect, and when it last had done so.
 type dialled struct {
 	host.Host
-	mu sync.Mutex
-	at []time.Time
+	mu     sync.Mutex
+	at     []time.Time
+	rested []time.Duration // before each but the first: the time since the end of the last
+	end    time.Time
 }
 
 func (h *dialled) Connect(ctx context.Context, to peer.AddrInfo) error {
 	h.mu.Lock()
 	h.at = append(h.at, time.Now())
+	if !h.end.IsZero() {
+		h.rested = append(h.rested, time.Since(h.end))
+	}
 	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		h.end = time.Now()
+		h.mu.Unlock()
+	}()
 	return h.Host.Connect(ctx, to)
 }
 
@@ -62,17 +72,19 @@ func TestRedial(t *testing.T) {
 		at := h.take()
 		require.Greater(t, len(at), 10)
 		assert.Equal(t, start, at[0])
-		const dial = 6 * time.Second // what a dial to nobody takes at the most
+		h.mu.Lock()
+		rested := slices.Clone(h.rested)
+		h.mu.Unlock()
 		wait := minRedial
-		for i, gap := range gaps(at) {
-			assert.GreaterOrEqual(t, gap, wait/2, "gap %d", i)
-			assert.LessOrEqual(t, gap, wait*3/2+dial, "gap %d", i)
+		for i, rest := range rested {
+			assert.GreaterOrEqual(t, rest, wait/2, "rest %d", i)
+			assert.Less(t, rest, wait*3/2, "rest %d", i)
 			wait = min(2*wait, maxRedial)
 		}
-		assert.Greater(t, len(slices.Compact(gaps(at)[9:])), 1) // they differ: there is chance in them
+		assert.Greater(t, len(slices.Compact(rested[9:])), 1) // they differ: there is chance in them
 
 		drop.Store(nil) // it is back
-		pass(maxRedial*3/2 + dial)
+		pass(maxRedial*3/2 + n.limits.RequestTimeout)
 		assert.Equal(t, 1, table())
 		h.take()
 		pass(time.Hour)
@@ -110,12 +122,4 @@ func TestRedial(t *testing.T) {
 		pass(time.Hour)
 		assert.Empty(t, h.take())
 	})
-}
-
-func gaps(at []time.Time) []time.Duration {
-	var gs []time.Duration
-	for i := 1; i < len(at); i++ {
-		gs = append(gs, at[i].Sub(at[i-1]))
-	}
-	return gs
 }
