@@ -120,7 +120,8 @@ func (k *Kademlia) endProviding(now Time, q *query, late bool, out *Output) (ove
 	return true
 }
 
-// getProviders looks for providers of a key; those that this node knows of are told first.
+// getProviders looks for providers of a key; those that this node knows of are told first. If N are enough for the application
+// and they are N, nobody is asked; it counts those who answer itself, and finishes the query when it has enough.
 func (k *Kademlia) getProviders(now Time, in *Input, out *Output) {
 	q := k.begin(now, ResGetProviders, in.Key, out)
 	if q == nil {
@@ -132,6 +133,10 @@ func (k *Kademlia) getProviders(now Time, in *Input, out *Output) {
 	if own := out.since(first); len(own) > 0 {
 		k.event(now, q, false, out).Providers = own
 		q.providers += len(own)
+	}
+	if in.N > 0 && q.providers >= in.N {
+		q.early = true
+		q.search.Finish()
 	}
 	k.advance(now, q, out)
 }

@@ -246,3 +246,30 @@ func TestBootstrapJoins(t *testing.T) {
 		})
 	})
 }
+
+// TestEnoughProvidersHere: a search for no more providers than this node itself knows of asks nobody.
+func TestEnoughProvidersHere(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+		n := on(t, hosts[0], kad.ModeClient)
+		defer n.Close()
+		hanging(hosts[1])
+		require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
+		require.NoError(t, n.Provide(t.Context(), content, false))
+		within(t, 0, 0, func() {
+			got, err := n.GetProviders(t.Context(), multihash, 1)
+			require.NoError(t, err)
+			require.Len(t, got.Providers, 1)
+			assert.Equal(t, info(n), got.Providers[0])
+			assert.Zero(t, got.Stats.Requests)
+			assert.Len(t, collect(n.FindProvidersAsync(t.Context(), content, 1)), 1)
+		})
+		// One more than that, and the network is asked.
+		within(t, 9*time.Second, 11*time.Second, func() {
+			got, err := n.GetProviders(t.Context(), multihash, 2)
+			require.NoError(t, err)
+			assert.Len(t, got.Providers, 1)
+			assert.Equal(t, uint32(1), got.Stats.Requests)
+		})
+		after(5 * time.Second)
+	})
+}
