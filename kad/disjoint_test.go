@@ -273,3 +273,66 @@ func TestDisjointGetHearsAllPaths(t *testing.T) {
 	require.True(t, events[1].Step.Last)
 	require.Equal(t, Stats{Requests: 3, Successes: 3, Start: 2, End: 5, Hops: 2}, events[1].Stats)
 }
+
+// Each path asks one at a time, Alpha together. When all are stalled they ask as many at once as one Lookup would; and when
+// those have lost our patience, that is noted though there is no place for others.
+func TestDisjointParallelism(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 23))
+	g := newGraph(rng, 100, 20)
+	cfg := Config{Alpha: 3}.withDefaults()
+	var d Disjoint
+	d.Begin(g.dir, Key{}, 20, &cfg)
+	for i := range d.paths {
+		d.paths[i].Seed(seeds(g, &Key{}, g.peers[i*30:][:30])) // no peer in common
+	}
+	ask := func(now Time) (asked []Peer) {
+		for p, ok := d.Next(now); ok; p, ok = d.Next(now) {
+			d.Expect(p, false, Second)
+			asked = append(asked, p)
+		}
+		return asked
+	}
+	for range cfg.Alpha {
+		asked := ask(1)
+		require.Len(t, asked, cfg.Alpha)
+		for _, p := range asked {
+			require.True(t, d.Reply(p, nil))
+		}
+	}
+	require.Len(t, ask(1), 20)
+	require.Equal(t, 20, d.Awaited())
+	require.Equal(t, 1+Time(Second), d.Deadline())
+	ask(1 + Time(Second))
+	require.Greater(t, d.Deadline(), 1+Time(Second))
+}
+
+// A peer that one path has given up is no hope for another that hears of it later: that asks the next at once.
+func TestDisjointGivenUp(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 3, PeerTimeout: 4 * Second}.withDefaults()
+	var d Disjoint
+	d.Begin(dir, Key{}, 1, &cfg)
+	dead, next, first, second := dir.put(Key{0: 1}), dir.put(Key{0: 2}), dir.put(Key{0: 20}), dir.put(Key{0: 10})
+	seed := func(path int, p Peer) { d.paths[path].Seed([]Near{{Dist: dir.Key(p).Prefix64(), Peer: p}}) }
+	seed(0, dead)
+	seed(1, first)
+	ask := func(now Time) (asked []Peer) {
+		for p, ok := d.Next(now); ok; p, ok = d.Next(now) {
+			asked = append(asked, p)
+		}
+		return asked
+	}
+	require.Equal(t, []Peer{dead, first}, ask(1))
+	require.True(t, d.Reply(first, []Peer{second}))
+	require.Equal(t, []Peer{second}, ask(2*Time(Second)))
+	require.Empty(t, ask(1+Time(4*Second)))
+	require.True(t, d.paths[0].Done())
+	require.True(t, d.Reply(second, []Peer{dead, next}))
+	require.Equal(t, []Peer{next}, ask(5*Time(Second)))
+	require.Equal(t, 1, d.Awaited())
+	require.True(t, d.Reply(next, nil))
+	require.Empty(t, ask(5*Time(Second)))
+	require.True(t, d.Done())
+	got, _ := d.Result(nil)
+	require.Equal(t, []Peer{next}, got)
+}

@@ -380,3 +380,76 @@ func TestFixedFinish(t *testing.T) {
 	require.False(t, ok)
 	require.Equal(t, []Peer{1}, f.Result(nil))
 }
+
+// A lookup is short that has ended with fewer answers than wanted, but with some; more seeds let it go on, at whatever
+// place they come, and the same ones do not.
+func TestLookupShort(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 3}.withDefaults()
+	var near []Near // by distance
+	for i := range byte(4) {
+		p := dir.put(Key{0: 1 + i})
+		near = append(near, Near{Dist: dir.Key(p).Prefix64(), Peer: p})
+	}
+	var l Lookup
+	run := func(answer bool) {
+		for p, ok := l.Next(1); ok; p, ok = l.Next(1) {
+			require.False(t, l.Short(), "it has not ended")
+			if answer {
+				require.True(t, l.Reply(p, nil))
+			} else {
+				require.True(t, l.Fail(p))
+			}
+		}
+		require.True(t, l.Done())
+	}
+	l.Begin(dir, Key{}, 3, &cfg)
+	require.False(t, l.Seed(nil))
+	require.False(t, l.Done(), "it has not even begun")
+	l.Seed(near[1:3])
+	run(true)
+	require.True(t, l.Short(), "two of three")
+	require.False(t, l.Seed(near[1:3]))
+	require.True(t, l.Done())
+	require.True(t, l.Seed(near[:3]), "a nearer one")
+	require.False(t, l.Done())
+	require.False(t, l.Seed(near[:3]), "which stays to be asked")
+	require.False(t, l.Done())
+	run(true)
+	require.False(t, l.Short(), "as many as wanted")
+
+	l.Begin(dir, Key{}, 3, &cfg)
+	l.Seed(near[:1])
+	run(true)
+	require.True(t, l.Seed(near), "farther ones")
+	run(false)
+	require.True(t, l.Short(), "one answer, however many failures")
+	l.Finish()
+	require.False(t, l.Short(), "it was ended")
+
+	l.Begin(dir, Key{}, 3, &cfg)
+	l.Seed(near[:2])
+	run(false)
+	require.False(t, l.Short(), "who has no answer at all is cut off")
+}
+
+// A lookup refers to its candidates, and to those still being asked that have fallen off the list's end.
+func TestLookupVisit(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 2}.withDefaults()
+	far, farther := dir.put(Key{0: 200}), dir.put(Key{0: 201})
+	var l Lookup
+	l.Begin(dir, Key{}, 1, &cfg)
+	l.Seed([]Near{{Dist: l.distance(far), Peer: far}, {Dist: l.distance(farther), Peer: farther}})
+	l.Next(1)
+	l.Next(1)
+	var closer []Peer
+	for i := range byte(maxCandidates * 2) {
+		closer = append(closer, dir.put(Key{0: 1 + i}))
+	}
+	require.True(t, l.Reply(far, closer))
+	require.False(t, l.Has(farther))
+	var marked []Peer
+	l.visit(func(p Peer) { marked = append(marked, p) })
+	require.ElementsMatch(t, append(closer, farther), marked)
+}

@@ -1,6 +1,7 @@
 package kad
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -115,6 +116,41 @@ func TestNearestEqualsFullScan(t *testing.T) {
 				require.Equal(t, connected, got[i].Connected)
 			}
 		}
+	}
+}
+
+// Nearly always takeFew chooses by itself. It declines more than it can choose, a group that it cannot number, and ties, be
+// they between two that it has chosen or between the last of those and one that found no place.
+func TestTakeFew(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	group := make([]entry, indexMask+2)
+	for i := range group {
+		group[i] = entry{prefix: rng.Uint64(), peer: Peer(i + 1), status: uint32(rng.IntN(2))}
+	}
+	for _, n := range []int{0, 1, 20, few} {
+		for _, size := range []int{0, 1, 20, 300} {
+			tp := rng.Uint64()
+			want := slices.Clone(group[:size])
+			slices.SortFunc(want, func(a, b entry) int { return cmp.Compare(a.prefix^tp, b.prefix^tp) })
+			got, ok := takeFew([]Near{{Peer: 99}}, n, group[:size], tp, nil)
+			require.True(t, ok, "%d of %d", n, size)
+			require.Len(t, got, 1+min(n, size))
+			for i, near := range got[1:] {
+				require.Equal(t, Near{want[i].prefix ^ tp, want[i].peer, want[i].connected()}, near)
+			}
+		}
+	}
+	for _, c := range []struct {
+		n    int
+		size int
+	}{{few + 1, 20}, {20, indexMask + 2}} {
+		_, ok := takeFew(nil, c.n, group[:c.size], 0, nil)
+		require.False(t, ok, "%d of %d", c.n, c.size)
+	}
+	tie := []entry{{prefix: 1 << 20, peer: 1}, {prefix: 3 << 20, peer: 2}, {prefix: 3<<20 | 1, peer: 3}}
+	for n, want := range []bool{true, true, false, false} {
+		_, ok := takeFew(nil, n, tie, 0, nil)
+		require.Equal(t, want, ok, "%d of 3", n)
 	}
 }
 
