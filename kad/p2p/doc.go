@@ -17,10 +17,13 @@
 //
 // A Node is a routing.Routing, with routing.ContentProviding and routing.PubKeyFetcher: pass it where go-libp2p-kad-dht's
 // IpfsDHT went (routing.go). Config.Host puts it on a host that is there, and libp2p.Routing makes a host ask it for
-// addresses. What differs: Start and Close are called by hand; Bootstrap waits for its lookups and fails with ErrNoPeers
-// as long as the table is empty, so connect first; lookups say nothing by routing.RegisterForQueryEvents, but by Events;
-// addresses that are found are returned and not put into the peerstore. errors.Is finds routing.ErrNotFound and
-// routing.ErrNotSupported in ErrNotFound and ErrNamespace.
+// addresses. Whom a search has found the host can dial by the id alone, and an operation tells of its requests by
+// routing.RegisterForQueryEvents (queryevents.go). errors.Is finds routing.ErrNotFound and routing.ErrNotSupported in
+// ErrNotFound and ErrNamespace.
+//
+// What differs: Start and Close are called by hand. Bootstrap waits for its lookups, where go-libp2p-kad-dht's returns at
+// once: give Config.Bootstrap, or connect to somebody, before it is called; else it fails with ErrNoPeers, which a program
+// that connects only afterwards may ignore.
 //
 // # From rust-libp2p
 //
