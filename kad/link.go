@@ -14,8 +14,9 @@ import (
 // link is what is known of the connections of one peer. Links stand in a slice ordered by handle: they must be walked in
 // a fixed order when the Directory is swept, and they come and go far less often than they are looked up.
 type link struct {
-	peer  Peer
-	conns []conn
+	peer   Peer
+	conns  []conn
+	silent bool // it was evicted for not answering, though it is connected
 }
 
 type conn struct {

@@ -89,7 +89,8 @@ func (p *probes) suspect(peer Peer) *suspect {
 	return nil
 }
 
-// clear forgets that a peer has failed.
+// clear forgets that a peer has failed: it has answered, or it has left the table. So suspects are peers of the table, and who
+// enters it anew has no past.
 func (p *probes) clear(peer Peer) {
 	p.suspects = slices.DeleteFunc(p.suspects, func(s suspect) bool { return s.peer == peer })
 }
@@ -108,10 +109,9 @@ func (p *probes) take(peer Peer) bool {
 // probing says whether peers that fail are ever evicted, and so whether it is of use to ask.
 func (k *Kademlia) probing() bool { return k.cfg.EvictAfter > 0 && k.cfg.ProbeInterval > 0 }
 
-// entered notes that a peer has got a place in the table: what it did before is forgotten. All ways into the table lead here.
+// entered notes that a peer has got a place in the table. All ways into the table lead here.
 func (k *Kademlia) entered(now Time, p Peer) {
 	k.peerEntered(now)
-	k.probes.clear(p)
 	if k.probing() {
 		k.probes.next = earlier(k.probes.next, now+Time(k.cfg.ProbeInterval))
 	}
@@ -120,11 +120,16 @@ func (k *Kademlia) entered(now Time, p Peer) {
 // signOfLife notes that somebody was heard of, whoever it was: our own network works.
 func (k *Kademlia) signOfLife(now Time) { k.probes.life, k.probes.witness = now, false }
 
-// peerAnswered ends a peer's row of failures: it has answered a request.
-func (k *Kademlia) peerAnswered(now Time, p Peer) {
+// peerAnswered ends a peer's row of failures: it has answered a request. One that was evicted for its silence while its
+// connection stood has proved itself anew by that: its handler, which said once that it serves, will not say so again.
+func (k *Kademlia) peerAnswered(now Time, p Peer, out *Output) {
 	k.signOfLife(now)
 	k.table.Touch(now, p)
 	k.probes.clear(p)
+	if i, ok := k.linkAt(p); ok && k.links[i].silent {
+		k.links[i].silent = false
+		k.admit(now, p, k.dir.Addrs(p), out)
+	}
 }
 
 // probeReply takes what belongs to a probe and not to a query.
@@ -137,7 +142,7 @@ func (k *Kademlia) probeReply(now Time, in *Input, out *Output) bool {
 		switch in.Kind {
 		case FindNodeRes:
 			k.probes.take(p)
-			k.peerAnswered(now, p)
+			k.peerAnswered(now, p, out)
 		case QueryError:
 			k.peerFailed(now, p, in.Err, out)
 		}
@@ -168,7 +173,7 @@ func (k *Kademlia) peerFailed(now Time, p Peer, why ErrorKind, out *Output) {
 	switch {
 	case s == nil:
 		if k.cfg.EvictAfter == 1 && k.probes.life != 0 && now < k.probes.life+Time(k.cfg.PeerTimeout) {
-			k.evict(now, p, out)
+			k.evictSilent(now, p, out)
 			return
 		}
 		k.probes.suspects = append(k.probes.suspects, suspect{peer: p, failures: 1})
@@ -180,7 +185,7 @@ func (k *Kademlia) peerFailed(now Time, p Peer, why ErrorKind, out *Output) {
 	default:
 		s.failures++
 		if int(s.failures) >= k.cfg.EvictAfter {
-			k.evict(now, p, out)
+			k.evictSilent(now, p, out)
 			return
 		}
 	}
@@ -205,6 +210,14 @@ func (k *Kademlia) doubtful(now Time, dst []Peer) []Peer {
 		}
 	}
 	return dst
+}
+
+// evictSilent evicts a peer that has failed too often. It may have its place again when it answers.
+func (k *Kademlia) evictSilent(now Time, p Peer, out *Output) {
+	if i, ok := k.linkAt(p); ok {
+		k.links[i].silent = true
+	}
+	k.evict(now, p, out)
 }
 
 // evict takes a peer out of the table and tells the application: by RoutingUpdated if somebody waits for the place, else by
@@ -238,10 +251,6 @@ func (k *Kademlia) probe(now Time, out *Output) {
 	if ps.next == 0 || now < ps.next || len(ps.asked) >= maxProbes {
 		return
 	}
-	ps.suspects = slices.DeleteFunc(ps.suspects, func(s suspect) bool {
-		present, _ := k.table.Contains(s.peer)
-		return !present
-	})
 	p, due := k.nextProbe()
 	if due != 0 && due <= now {
 		k.askWhetherAlive(now, p, out)

@@ -281,3 +281,42 @@ func TestWitness(t *testing.T) {
 	require.Empty(t, out.Commands)
 	require.Len(t, k.probes.asked, maxProbes)
 }
+
+// Whoever leaves the table, by whatever way, is no suspect any more: what is remembered of failures never outgrows the table.
+func TestSuspectsLeaveWithTheTable(t *testing.T) {
+	cfg := liveConfig()
+	cfg.ProbeInterval, cfg.BucketSize = -1, 1
+	k := newNode(t, cfg)
+	now := filled(t, k, 30)
+	var out Output
+	suspect := func() PeerInfo {
+		p := k.dir.Info(k.table.entries[0].peer)
+		k.Step(now, Input{Kind: QueryError, Err: ErrTimeout, Peer: p, Query: 1}, &out)
+		require.Len(t, k.probes.suspects, 1)
+		return p
+	}
+	k.Step(now, Input{Kind: OpRemovePeer, Peer: suspect()}, &out)
+	require.Empty(t, k.probes.suspects)
+
+	p := suspect()
+	for _, addr := range []string{"", "x"} {
+		for a := range k.dir.Addrs(p.Peer).All() {
+			k.Step(now, Input{Kind: OpRemoveAddress, Peer: p, Addr: append([]byte(addr), a...)}, &out)
+		}
+	}
+	require.Empty(t, k.probes.suspects)
+
+	// Somebody else gets its place.
+	p = suspect()
+	b := k.table.bucketOf(p.Peer)
+	for i := 0; len(k.table.pending) == 0; i++ {
+		next := PeerInfo{ID: fmt.Appendf(nil, "next %d", i)}
+		if key := KeyOf(next.ID); k.key.CommonPrefix(&key) == b {
+			k.Step(now, Input{Kind: InConnected, Peer: next}, &out)
+			k.Step(now, Input{Kind: OpAddAddress, Peer: next, Addr: []byte("/mem/next")}, &out)
+		}
+	}
+	k.Step(now+Time(Minute), Input{Kind: Tick}, &out)
+	require.Equal(t, p.ID, out.Events[0].Old.ID)
+	require.Empty(t, k.probes.suspects)
+}

@@ -15,7 +15,7 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 	}
 	if q == nil || p == 0 || !q.fits(in) {
 		if failed := in.Kind == QueryError; k.pacing.arrive(now, in.Query, p, failed) && !failed {
-			k.peerAnswered(now, p) // too late for the query, but alive
+			k.peerAnswered(now, p, out) // too late for the query, but alive
 		}
 		return
 	}
@@ -40,7 +40,7 @@ func (k *Kademlia) reply(now Time, in *Input, out *Output) {
 		q.stats.Failures--
 	}
 	if in.Kind != AddProviderRes { // which says that we have written, and not that anybody has read
-		k.peerAnswered(now, p)
+		k.peerAnswered(now, p, out)
 	}
 	switch in.Kind {
 	case GetRecordRes:

@@ -6,8 +6,8 @@ package kad
 
 // protocolConfirmed takes the proof that a peer serves: it answered on a stream that we opened. If we dialled it, the address
 // is proved as well. Where an inbound connection comes from proves nothing: that port is gone with the connection. It is
-// proved once in the life of a connection: a peer that the application has removed, or that was evicted, comes back by a new
-// one, or when identify tells something new.
+// proved once in the life of a connection: a peer that the application has removed comes back by a new one, or when identify
+// tells something new; one that was evicted for its silence by its next answer, too.
 func (k *Kademlia) protocolConfirmed(now Time, p Peer, in *Input, out *Output) {
 	addr := in.Addr
 	i, ok := k.linkAt(p)
@@ -110,6 +110,7 @@ func (k *Kademlia) applyPending(now Time, out *Output) {
 			return
 		}
 		if p != 0 {
+			k.probes.clear(evicted)
 			k.entered(now, p)
 			k.routingUpdated(p, evicted, true, out)
 		}
@@ -166,4 +167,5 @@ func (k *Kademlia) removePeer(p Peer, out *Output) {
 		return out.Removed == nil
 	})
 	k.table.Remove(p)
+	k.probes.clear(p)
 }

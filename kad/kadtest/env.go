@@ -29,6 +29,7 @@ type Env struct {
 	// What a World wants beyond a script; nil in one.
 	delay   func() kad.Duration     // of the next message
 	heard   func(*Node, *kad.Event) // each event
+	cut     func(a, b *Node) bool   // whether nothing passes between two
 	stepped func(*Node)             // after each Step
 }
 

@@ -58,6 +58,9 @@ func (e *Env) deliver(m message) {
 	if m.from != nil && m.from.state != up && !m.reply {
 		return
 	}
+	if e.cut != nil && m.from != nil && m.to != nil && e.cut(m.from, m.to) {
+		return
+	}
 	if m.reply {
 		e.deliverReply(m)
 		return

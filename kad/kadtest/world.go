@@ -20,6 +20,8 @@ type World struct {
 	t   testing.TB
 	// MinDelay and MaxDelay bound how long each message takes; zero: none. A dial takes as long as its message.
 	MinDelay, MaxDelay kad.Duration
+	// Cut, if set, says between whom nothing passes: messages and dials are lost, as if the other were dead.
+	Cut func(a, b *Node) bool
 	// Stepped, if set, is called after each Step, with the node that was stepped.
 	Stepped func(n *Node)
 
@@ -39,6 +41,7 @@ func NewWorld(t testing.TB, seed uint64) *World {
 		}
 		return w.MinDelay + w.rng.Int64N(w.MaxDelay-w.MinDelay)
 	}
+	w.env.cut = func(a, b *Node) bool { return w.Cut != nil && w.Cut(a, b) }
 	w.env.heard = func(n *Node, ev *kad.Event) { w.events[n] = append(w.events[n], cloneEvent(*ev)) }
 	w.env.stepped = func(n *Node) {
 		if w.Stepped != nil {
@@ -114,6 +117,19 @@ func (w *World) Kill(nodes ...*Node) {
 func (w *World) Stop(nodes ...*Node) {
 	for _, n := range nodes {
 		n.state = stopped
+		for len(n.links) > 0 {
+			w.env.hangup(n, n.links[0])
+		}
+	}
+}
+
+// Resume lets nodes that were killed or stopped go on with what they knew, as a machine does that was asleep. Those with whom
+// they were connected are told nothing; the connections are gone.
+func (w *World) Resume(nodes ...*Node) {
+	for _, n := range nodes {
+		n.state = up
+	}
+	for _, n := range nodes {
 		for len(n.links) > 0 {
 			w.env.hangup(n, n.links[0])
 		}
