@@ -4,6 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	leveldb "github.com/ipfs/go-ds-leveldb"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kadbench/kadbench/kad"
 	"github.com/kadbench/kadbench/kad/p2p"
@@ -13,10 +20,12 @@ import (
 type serveCmd struct {
 	Listen    []string `sep:"none" placeholder:"MULTIADDR" help:"Listen there (repeatable). Default: loopback, a free port each for TCP and QUIC."`
 	Protocol  []string `sep:"none" placeholder:"ID" help:"Serve this protocol (repeatable). Default: /ipfs/kad/1.0.0."`
-	Bootstrap []string `sep:"none" placeholder:"MULTIADDR" help:"Know this peer from the start (repeatable)."`
+	Bootstrap []string `sep:"none" placeholder:"MULTIADDR" help:"Dial this peer from the start, and whenever the table is empty (repeatable)."`
+	Store     string   `placeholder:"DIR" help:"Keep records and providers there (leveldb), so that they outlive the process. Default: in memory."`
+	Metrics   string   `placeholder:"HOST:PORT" help:"Serve metrics for Prometheus there, at /metrics. Default: none are kept."`
 	Seed      *uint64  `help:"Derive the identity from this number. Default: a new identity each time."`
 	Unlimited bool     `help:"Lift the limits of go-libp2p's resource manager, for load."`
-	JSON      bool     `help:"When ready, print one line: {\"peer\",\"addrs\",\"protocol\"}."`
+	JSON      bool     `help:"When ready, print one line: {\"peer\",\"addrs\",\"protocol\"}, and \"metrics\" with --metrics."`
 }
 
 func (serveCmd) Help() string {
@@ -27,6 +36,7 @@ Examples:
     kadbench serve
     kadbench serve --json --seed 1 --listen /ip4/127.0.0.1/tcp/4001
     kadbench serve --bootstrap /ip4/127.0.0.1/tcp/4001/p2p/12D3…
+    kadbench serve --seed 1 --store ./dht --metrics 127.0.0.1:9090
     kadbench serve --unlimited --listen /ip4/127.0.0.1/udp/0/quic-v1`
 }
 
@@ -35,6 +45,7 @@ type ready struct {
 	Peer     string   `json:"peer"`
 	Addrs    []string `json:"addrs"`
 	Protocol string   `json:"protocol"`
+	Metrics  string   `json:"metrics,omitempty"` // URL
 }
 
 func (s *serveCmd) Run(a *app) error {
@@ -56,15 +67,40 @@ func (s *serveCmd) Run(a *app) error {
 	if err := cfg.Check(); err != nil {
 		return usage("serve: %v", err)
 	}
+	cannot := func(err error) error { // as of any target that cannot be started
+		return &exitError{3, fmt.Errorf("serve: %w", err)}
+	}
+	if s.Store != "" {
+		store, err := leveldb.NewDatastore(s.Store, nil)
+		if err != nil {
+			return cannot(fmt.Errorf("store: %w", err))
+		}
+		defer store.Close() // the node is closed by then
+		cfg.Datastore = store
+	}
+	var metrics string
+	if s.Metrics != "" {
+		listener, err := net.Listen("tcp", s.Metrics)
+		if err != nil {
+			return cannot(fmt.Errorf("metrics: %w", err))
+		}
+		registry := prometheus.NewRegistry()
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+		server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
+		go server.Serve(listener)
+		defer server.Close()
+		cfg.Metrics, metrics = registry, fmt.Sprintf("http://%s/metrics", listener.Addr())
+	}
 	node, err := p2p.New(cfg)
 	if err != nil {
 		return err
 	}
 	defer node.Close()
 	if err := node.Start(a.ctx); err != nil {
-		return &exitError{3, fmt.Errorf("serve: %w", err)} // as of any target that cannot be started
+		return cannot(err)
 	}
-	r := ready{Peer: node.ID().String(), Addrs: []string{}}
+	r := ready{Peer: node.ID().String(), Addrs: []string{}, Metrics: metrics}
 	for _, addr := range node.Addrs() {
 		r.Addrs = append(r.Addrs, addr.String())
 	}
@@ -87,6 +123,9 @@ func (s *serveCmd) tell(a *app, r ready) error {
 	fmt.Fprintf(a.stdout, "peer      %s\nprotocol  %s\n", r.Peer, r.Protocol)
 	for _, addr := range r.Addrs {
 		fmt.Fprintf(a.stdout, "address   %s\n", addr)
+	}
+	if r.Metrics != "" {
+		fmt.Fprintf(a.stdout, "metrics   %s\n", r.Metrics)
 	}
 	if len(r.Addrs) > 0 {
 		fmt.Fprintf(a.stdout, "\nHold it to the specification from another shell:\n  %s check addr:%s\n", self(), r.Addrs[0])

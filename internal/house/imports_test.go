@@ -55,7 +55,7 @@ var allowed = []struct {
 	{"plans", nil, "plans are data: the package embeds its files"},
 	{"fixtures", []string{libp2p + "/go-libp2p/core"}, "fixtures are data: the package embeds its files; keys are libp2p's"},
 	{"cmd/kadbench", []string{"kad", "harness", "plans", "fixtures", libp2p, formats, "github.com/alecthomas/kong", "github.com/vbauerster/mpb/v8",
-		"github.com/mattn/go-isatty", "golang.org/x/term", "github.com/kballard/go-shellquote"},
+		"github.com/mattn/go-isatty", "golang.org/x/term", "github.com/kballard/go-shellquote", ipfs + "/go-ds-leveldb", "github.com/prometheus/client_golang"},
 		"the command ties the rooms together and holds nothing that another program could want"},
 	{"internal", nil, "the rules of the house"},
 }
