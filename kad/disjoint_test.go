@@ -336,3 +336,125 @@ func TestDisjointGivenUp(t *testing.T) {
 	got, _ := d.Result(nil)
 	require.Equal(t, []Peer{next}, got)
 }
+
+// perPath is a Disjoint of as many paths as there are lists, each of which starts from its own, by distance.
+func perPath(want int, lists ...[]byte) (d *Disjoint, at func(distance byte) Peer) {
+	dir, peers := NewDirectory(), map[byte]Peer{}
+	cfg := Config{Alpha: len(lists)}.withDefaults()
+	at = func(distance byte) Peer {
+		if peers[distance] == 0 {
+			peers[distance] = dir.put(Key{0: distance})
+		}
+		return peers[distance]
+	}
+	d = new(Disjoint)
+	d.Begin(dir, Key{}, want, &cfg)
+	for i, list := range lists {
+		for _, distance := range list {
+			d.paths[i].Seed([]Near{{Dist: dir.Key(at(distance)).Prefix64(), Peer: at(distance)}})
+		}
+	}
+	return d, at
+}
+
+// A path that hears of a peer which another has asked before learns what came of it, and asks somebody else.
+func TestDisjointLearnsLate(t *testing.T) {
+	d, at := perPath(2, []byte{1, 2}, []byte{9})
+	next := func() Peer {
+		p, _ := d.Next(1)
+		return p
+	}
+	require.Equal(t, []Peer{at(1), at(9)}, []Peer{next(), next()})
+	require.True(t, d.Reply(at(1), nil))
+	require.Equal(t, at(2), next())
+	require.True(t, d.Fail(at(2)))
+	require.True(t, d.Reply(at(9), []Peer{at(1), at(2), at(3)}))
+	require.Equal(t, at(3), next())
+	require.Equal(t, succeeded, d.paths[1].candidate(at(1)).state)
+	require.Equal(t, failed, d.paths[1].candidate(at(2)).state)
+	require.Zero(t, next())
+	require.True(t, d.Reply(at(3), nil))
+	require.Zero(t, next())
+	require.True(t, d.Done())
+	got, _ := d.paths[1].Result(nil)
+	require.Equal(t, []Peer{at(1), at(3)}, got)
+}
+
+// All paths together are short if they have ended and fewer than wanted have answered, whichever path they belong to.
+func TestDisjointShort(t *testing.T) {
+	type path struct{ answer, fail []byte }
+	for _, c := range []struct {
+		paths []path
+		want  bool
+	}{
+		{[]path{{answer: []byte{1}}, {answer: []byte{2}}}, false}, // each has one of two, together they have two
+		{[]path{{answer: []byte{1}}, {fail: []byte{2}}}, true},
+		{[]path{{fail: []byte{1}}, {answer: []byte{2}}}, true},
+		{[]path{{fail: []byte{1}}, {fail: []byte{2}}}, false}, // cut off
+		{[]path{{answer: []byte{1, 2}}, {fail: []byte{3}}}, false},
+	} {
+		d, at := perPath(2, append(c.paths[0].answer, c.paths[0].fail...), append(c.paths[1].answer, c.paths[1].fail...))
+		for p, ok := d.Next(1); ok; p, ok = d.Next(1) {
+			require.False(t, d.Short(), "it has not ended")
+			for _, x := range c.paths {
+				for _, distance := range x.answer {
+					if p == at(distance) {
+						require.True(t, d.Reply(p, nil))
+					}
+				}
+				for _, distance := range x.fail {
+					if p == at(distance) {
+						require.True(t, d.Fail(p))
+					}
+				}
+			}
+		}
+		require.True(t, d.Done())
+		require.Equal(t, c.want, d.Short(), "%v", c)
+	}
+
+	d, at := perPath(2, []byte{1}, []byte{2})
+	d.Next(1)
+	d.Next(1)
+	require.True(t, d.Reply(at(1), nil))
+	_, ok := d.Next(1)
+	require.False(t, ok)
+	require.True(t, d.paths[0].Short())
+	require.False(t, d.Short(), "the other path goes on")
+}
+
+// Who is a candidate of a path is one of the search, and kept as long as it runs; after the end nothing counts any more.
+func TestDisjointPeers(t *testing.T) {
+	d, at := perPath(2, []byte{1, 2}, []byte{9})
+	require.True(t, d.Has(at(1)))
+	require.True(t, d.Has(at(9)))
+	require.False(t, d.Has(at(7)))
+	require.Equal(t, 3, d.size())
+	require.False(t, d.awaits(at(1)), "it was not asked")
+	d.Next(1)
+	d.Next(1)
+	require.True(t, d.awaits(at(1)))
+	require.NotZero(t, d.Deadline())
+	var marked []Peer
+	d.visit(func(p Peer) { marked = append(marked, p) })
+	for _, distance := range []byte{1, 2, 9} {
+		require.Contains(t, marked, at(distance))
+	}
+	require.True(t, d.Reply(at(1), nil))
+	require.False(t, d.Asked(at(1)))
+	require.False(t, d.awaits(at(1)))
+
+	d.Finish()
+	require.Zero(t, d.Deadline(), "nobody is waited for")
+	require.False(t, d.awaits(at(9)))
+	require.False(t, d.Reply(at(9), nil))
+	require.False(t, d.Fail(at(9)))
+
+	d, _ = perPath(2, []byte{}, []byte{})
+	d.contacts = append(d.contacts, contact{peer: 77})
+	marked = marked[:0]
+	d.visit(func(p Peer) { marked = append(marked, p) })
+	require.Equal(t, []Peer{77}, marked, "who was asked is known by its handle")
+	got, _ := d.Result([]Peer{5})
+	require.Equal(t, []Peer{5}, got, "it appends")
+}

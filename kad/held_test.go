@@ -86,3 +86,14 @@ func TestLongKeys(t *testing.T) {
 		require.Equal(t, want, out.Commands[0].Kind)
 	}
 }
+
+// The application is asked about valid records alone.
+func TestInvalidIsNotHeld(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, FilterRecords: true})
+	var out Output
+	k.Step(1, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Request: 1}, &out)
+	require.Len(t, out.Commands, 1)
+	require.Equal(t, Reset, out.Commands[0].Kind)
+	require.Empty(t, out.Events)
+	require.Empty(t, k.held)
+}

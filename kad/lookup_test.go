@@ -321,6 +321,8 @@ func TestFixed(t *testing.T) {
 	var f Fixed
 	f.Begin([]Peer{1, 2, 2, 1, 3, 4}, One, &cfg)
 	require.Equal(t, 4, f.Len())
+	require.False(t, f.Done(), "nobody has been asked")
+	require.False(t, f.Reply(5), "nor will this one be")
 	next := func(now Time) Peer {
 		p, _ := f.Next(now)
 		return p
@@ -452,4 +454,14 @@ func TestLookupVisit(t *testing.T) {
 	var marked []Peer
 	l.visit(func(p Peer) { marked = append(marked, p) })
 	require.ElementsMatch(t, append(closer, farther), marked)
+}
+
+// A fixed list asks K at a time, also where a lookup asks fewer.
+func TestFixedParallelism(t *testing.T) {
+	cfg := Config{K: 5, Alpha: 2}.withDefaults()
+	var f Fixed
+	f.Begin([]Peer{1, 2, 3, 4, 5, 6, 7}, One, &cfg)
+	for _, ok := f.Next(1); ok; _, ok = f.Next(1) {
+	}
+	require.Equal(t, 5, f.Awaited())
 }

@@ -173,3 +173,105 @@ func TestAddProviderByHandle(t *testing.T) {
 	require.Len(t, list, 1)
 	require.Equal(t, one, list[0].Provider)
 }
+
+// What is said of the peer whose id is sought is its own: that it is connected, if it is, and no address that the asker
+// brought for itself.
+func TestNamedPeer(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	asker := PeerInfo{ID: []byte("asker"), Addrs: Addrs("\x12\x01a")}
+	client := PeerInfo{ID: []byte("client"), Addrs: Addrs("\x12\x01c")}
+	k.Step(1, Input{Kind: ProtocolsChanged, Peer: client}, &out)
+	for kind, want := range map[InputKind]Connection{InConnected: Connected, InDisconnected: NotConnected} {
+		k.Step(1, Input{Kind: kind, Peer: client}, &out)
+		k.Step(1, Input{Kind: FindNodeReq, Peer: asker, Key: client.ID}, &out)
+		require.Len(t, out.Commands[0].Closer, 1)
+		require.Equal(t, want, out.Commands[0].Closer[0].Connection)
+		require.Equal(t, client.Addrs, out.Commands[0].Closer[0].Addrs)
+	}
+}
+
+// A record that has expired is not told, though it has not been swept yet.
+func TestExpiredRecordIsNotTold(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	p := PeerInfo{ID: []byte("p")}
+	k.Step(1, Input{Kind: PutRecord, Peer: p, Valid: valid(t, "k", "v")}, &out)
+	end := 1 + Time(48*Hour)
+	for now, want := range map[Time]bool{end - 1: true, end: false} {
+		k.Step(now, Input{Kind: GetRecord, Peer: p, Key: []byte("k")}, &out)
+		require.Equal(t, want, out.Commands[0].Found)
+		require.Equal(t, want, out.Commands[0].Record.Value != nil)
+		require.Equal(t, want, out.Events[0].Found)
+	}
+}
+
+// Of records as good as each other the last stands, with its own end: only a copy of the same value and rank leaves the
+// later end to what is there. That an empty value came does not make it one of nothing.
+func TestEndOfEqualRecords(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	put := func(key, value string, rank byte, expires Time) (string, Time) {
+		v, err := Validate(AcceptAll{}, Record{Key: []byte(key), Value: []byte(value), Expires: expires}, 1)
+		require.NoError(t, err)
+		if rank > 0 {
+			v.rank = []byte{rank}
+		}
+		k.Step(1, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: v}, &out)
+		require.Equal(t, RespondPutRecord, out.Commands[0].Kind)
+		r, _ := k.Store().Get([]byte(key))
+		return string(r.Value), r.Expires
+	}
+	for _, c := range []struct {
+		key, value string
+		rank       byte
+		expires    Time
+		want       Time
+	}{
+		{"k", "one", 5, 60, 60},
+		{"k", "one", 5, 40, 60},
+		{"k", "two", 5, 50, 50},
+		{"k", "two", 6, 30, 30},
+		{"empty", "", 0, 60, 60},
+	} {
+		value, expires := put(c.key, c.value, c.rank, c.expires)
+		require.Equal(t, c.value, value)
+		require.Equal(t, c.want, expires, "%v", c)
+	}
+}
+
+// Of the entries of an announcement that name its sender 16 are read.
+func TestOwnEntriesAreBounded(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	p := PeerInfo{ID: []byte("p")}
+	var entries []PeerInfo
+	for i := range byte(maxOwnEntries + 1) {
+		entries = append(entries, PeerInfo{ID: p.ID, Addrs: Addrs{}.Add([]byte{'a' + i})})
+	}
+	k.Step(1, Input{Kind: AddProvider, Peer: p, Key: []byte("k"), Providers: entries}, &out)
+	kept := k.Store().Providers([]byte("k"), nil)[0].Addrs
+	require.True(t, kept.Contains([]byte{'a' + maxOwnEntries - 1}))
+	require.False(t, kept.Contains([]byte{'a' + maxOwnEntries}))
+}
+
+// When the time of a provider's addresses is over, it is told with those that the table vouches for, or with none.
+func TestProviderAddressesGrowOld(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, ProviderAddrTTL: Minute})
+	var out Output
+	for _, id := range []string{"server", "client"} {
+		p := PeerInfo{ID: []byte(id), Addrs: Addrs("\x12\x01s")}
+		k.Step(1, Input{Kind: ProtocolsChanged, Peer: p, Supported: id == "server"}, &out)
+		p.Addrs = Addrs("\x12\x01p")
+		k.Step(1, Input{Kind: AddProvider, Peer: p, Key: []byte(id), Providers: []PeerInfo{p}}, &out)
+	}
+	told := func(now Time, id string) Addrs {
+		k.Step(now, Input{Kind: GetProvidersReq, Peer: PeerInfo{ID: []byte("asker")}, Key: []byte(id)}, &out)
+		return out.Commands[0].Providers[0].Addrs
+	}
+	for _, id := range []string{"server", "client"} {
+		require.Equal(t, Addrs("\x12\x01p\x12\x01s"), told(Time(Minute), id))
+	}
+	require.Equal(t, Addrs("\x12\x01s"), told(1+Time(Minute), "server"))
+	require.Empty(t, told(1+Time(Minute), "client"))
+}
