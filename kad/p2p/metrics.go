@@ -116,7 +116,7 @@ func (m *metrics) record(ev *kad.Event) {
 	case kad.QueryProgressed:
 		m.progress(ev)
 	case kad.RoutingUpdated:
-		action, bucket := updated, 255-ev.Bucket&255
+		action, bucket := updated, bucketOf(ev)
 		if ev.New {
 			action = added
 		}
@@ -124,12 +124,17 @@ func (m *metrics) record(ev *kad.Event) {
 		if len(ev.Old.ID) > 0 {
 			m.routing[evicted][bucket]++
 		}
+	case kad.PeerEvicted: // nobody came in its place: libp2p-kad has no such event, and its peers do not leave so
+		m.routing[evicted][bucketOf(ev)]++
 	case kad.InboundRequest:
 		if int(ev.Inbound) < len(m.inboundRequests) {
 			m.inboundRequests[ev.Inbound]++
 		}
 	}
 }
+
+// bucketOf is libp2p-kad's number of a bucket.
+func bucketOf(ev *kad.Event) int { return 255 - ev.Bucket&255 }
 
 func (m *metrics) progress(ev *kad.Event) {
 	if int(ev.Result) >= len(m.failed) || int(ev.Err) >= len(m.failed[0]) {

@@ -37,6 +37,7 @@ func TestMetrics(t *testing.T) {
 	entered := kad.Event{Kind: kad.RoutingUpdated, New: true, Bucket: 0}
 	replaced := kad.Event{Kind: kad.RoutingUpdated, New: true, Bucket: 255, Old: kad.PeerInfo{ID: []byte("x")}}
 	changed := kad.Event{Kind: kad.RoutingUpdated, Bucket: 3}
+	left := kad.Event{Kind: kad.PeerEvicted, Bucket: 3}
 
 	for _, ev := range []kad.Event{
 		found, found, last(kad.ResGetRecord, kad.QueryOK, 100*time.Millisecond, 1, 0),
@@ -51,7 +52,7 @@ func TestMetrics(t *testing.T) {
 		last(kad.ResRepublishProvider, kad.QueryOK, time.Second, 40, 1),
 		last(kad.ResPutRecord, kad.QueryQuorumFailed, time.Second, 40, 40),
 		last(kad.ResRepublishRecord, kad.QueryOK, time.Second, 40, 0),
-		entered, entered, replaced, changed,
+		entered, entered, replaced, changed, left,
 		{Kind: kad.InboundRequest, Inbound: kad.FindNodeReq}, {Kind: kad.InboundRequest, Inbound: kad.FindNodeReq},
 		{Kind: kad.InboundRequest, Inbound: kad.GetProvidersReq}, {Kind: kad.InboundRequest, Inbound: kad.AddProvider},
 		{Kind: kad.InboundRequest, Inbound: kad.GetRecord}, {Kind: kad.InboundRequest, Inbound: kad.PutRecord},
