@@ -1,8 +1,13 @@
 package kad
 
 import (
+	"fmt"
+	"os"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -75,4 +80,44 @@ func TestConfigBounds(t *testing.T) {
 	walk("", reflect.ValueOf(&cfg).Elem())
 	walk("Limits.", reflect.ValueOf(&cfg.Limits).Elem())
 	require.Equal(t, 31, numbers)
+}
+
+// The table of presets in the package's documentation says in what they differ: each field that does has its row, and each
+// row is true.
+func TestPresetTable(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	rows := map[string][]string{}
+	for line := range strings.Lines(string(doc)) {
+		if words := strings.Fields(strings.TrimPrefix(line, "//")); len(words) > 3 {
+			rows[words[0]] = words[1:4]
+		}
+	}
+	require.Equal(t, []string{"Current", "Classic", "Amino"}, rows["Config"])
+	show := func(v any) string {
+		switch v := v.(type) {
+		case Mode:
+			return v.String()
+		case bool:
+			return map[bool]string{true: "yes", false: "no"}[v]
+		case Duration:
+			if v < 0 {
+				return "off"
+			}
+			return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(time.Duration(v).String())
+		}
+		return fmt.Sprint(v)
+	}
+	fields := reflect.TypeFor[Config]()
+	for i := range fields.NumField() {
+		var values []string
+		for _, preset := range []Config{Current(), Classic(), Amino()} {
+			if v := reflect.ValueOf(preset).Field(i); v.Kind() != reflect.Func {
+				values = append(values, show(v.Interface()))
+			}
+		}
+		if len(slices.Compact(slices.Clone(values))) > 1 {
+			require.Equal(t, values, rows[fields.Field(i).Name], fields.Field(i).Name)
+		}
+	}
 }

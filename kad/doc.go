@@ -74,5 +74,23 @@
 // to time after that (schedule.go); it asks peers of which it has not heard for long whether they live (liveness.go). Each
 // has an interval in Config, which a negative one turns off. The queries that it begins so tell of themselves as any
 // others do, but for replication, of which nobody is told. The moments are drawn from the node's seed, so that nodes which
-// started together do not act together.
+// started together do not act together. An idle node of a small network sends a request every two seconds that way.
+//
+// # The presets
+//
+// The zero Config is Current. In what the three presets differ:
+//
+//	Config                 Current  Classic  Amino
+//	Mode                   auto     server   auto
+//	Alpha                  3        3        10       requests in flight of one lookup
+//	Beta                   0        0        3        of the nearest end a lookup; 0: K of them
+//	RecordTTL              48h      36h      48h
+//	ProviderTTL            48h      24h      48h
+//	ReplicationInterval    1h       1h       off      others' records
+//	PublicationInterval    22h      24h      22h      own records
+//	ProvideInterval        12h      12h      22h      own provider records
+//	BootstrapInterval      5m       5m       10m
+//	QuorumEndsGet          no       yes      no       a get streams on until its lookup ends
+//	AutoCache              no       yes      no       a get copies what it found to the nearest that lacks it
+//	FlatExpiry             no       no       yes      no halving of the TTL far from the key
 package kad
