@@ -63,16 +63,18 @@ func (d *Disjoint) owner(p Peer) *Lookup {
 	return nil
 }
 
-// Next is whom to ask now; call it until ok is false. The paths take turns.
+// Next is whom to ask now; call it until ok is false. The paths take turns. Deadlines pass first, since they free places; as
+// long as all are taken somebody is waited for, so that no path needs to notice its end.
 func (d *Disjoint) Next(now Time) (p Peer, ok bool) {
-	full := d.places() >= d.capacity
+	for i := range d.paths {
+		d.paths[i].expire(now)
+	}
+	if d.places() >= d.capacity {
+		return 0, false
+	}
 	for range d.paths {
 		path := d.turn
 		d.turn = (d.turn + 1) % len(d.paths)
-		if full { // but deadlines pass all the same
-			d.paths[path].expire(now)
-			continue
-		}
 		for p, ok = d.paths[path].Next(now); ok; p, ok = d.paths[path].Next(now) {
 			if d.claim(path, p) {
 				return p, true
@@ -120,13 +122,15 @@ func (d *Disjoint) Postpone(p Peer) bool {
 	return true
 }
 
-// places is how many requests hold a place, each counted in the path that sent it.
+// places is how many requests hold a place, each counted in the path that sent it. Those of a path that has ended hold none:
+// nobody looks at their deadlines any more.
 func (d *Disjoint) places() (n int) {
-	d.requests(func(f *inFlight) {
-		if f.stage == timely {
-			n++
+	for i := range d.paths {
+		if l := &d.paths[i]; !l.done {
+			_, places := l.waiting.count()
+			n += places
 		}
-	})
+	}
 	return n
 }
 

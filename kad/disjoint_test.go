@@ -458,3 +458,63 @@ func TestDisjointPeers(t *testing.T) {
 	got, _ := d.Result([]Peer{5})
 	require.Equal(t, []Peer{5}, got, "it appends")
 }
+// Who loses our patience frees its place at once, also where all places were taken: the next is asked in the same Step, and a
+// search of which nothing is left has ended.
+func TestDisjointFullExpires(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 3, PeerTimeout: 4 * Second}.withDefaults()
+	var d Disjoint
+	var near []Near
+	for i := range byte(4) {
+		p := dir.put(Key{0: 10 + i})
+		near = append(near, Near{Dist: dir.Key(p).Prefix64(), Peer: p})
+	}
+	ask := func(now Time, patience Duration) (asked []Peer) {
+		for p, ok := d.Next(now); ok; p, ok = d.Next(now) {
+			d.Expect(p, false, patience)
+			asked = append(asked, p)
+		}
+		return asked
+	}
+	seed := func(paths ...[]Near) {
+		d.Begin(dir, Key{}, 1, &cfg) // three places
+		for i := range paths {
+			d.paths[i].Seed(paths[i]) // as replies have made them by then: they differ
+		}
+	}
+	seed(near[:1], near[1:2], near[2:])
+	require.Len(t, ask(1, Second), 3)
+	require.Equal(t, []Peer{near[3].Peer}, ask(1+Time(Second), Second))
+
+	seed(near[:1], near[1:2], near[2:3])
+	require.Len(t, ask(1, 4*Second), 3)
+	require.Empty(t, ask(1+Time(4*Second), 4*Second))
+	require.True(t, d.Done(), "or, with no deadline left, it hangs until QueryTimeout")
+}
+
+// A path that has ended takes no places from the others, though requests of it are still under way: it looks at no deadline
+// any more, so that they would be taken until QueryTimeout.
+func TestDisjointEndedPathGivesPlaces(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 2}.withDefaults()
+	var d Disjoint
+	d.Begin(dir, Key{}, 2, &cfg) // two places
+	var near []Near
+	for i := range byte(3) {
+		p := dir.put(Key{0: 10 + i})
+		near = append(near, Near{Dist: dir.Key(p).Prefix64(), Peer: p})
+	}
+	d.paths[0].Seed(near[:2])
+	d.paths[1].Seed(near[2:])
+	d.paths[0].stalled = true // as it is after some replies: it asks two at a time
+	for i := range 2 {
+		d.turn = 0
+		p, _ := d.Next(1)
+		require.Equal(t, near[i].Peer, p)
+	}
+	_, ok := d.Next(1)
+	require.False(t, ok, "both places are taken")
+	d.FinishPath(near[0].Peer)
+	p, _ := d.Next(1)
+	require.Equal(t, near[2].Peer, p)
+}

@@ -41,8 +41,8 @@ type candidate struct {
 	hops  uint8 // how many peers had to be asked one after the other to hear of it, itself included
 }
 
-// candidateState goes one way: from notContacted (or postponed, once) to waiting, slow, unresponsive, and from each of these three to succeeded or
-// failed. So nobody is asked twice, and no answer counts twice.
+// candidateState goes one way: from notContacted to waiting, slow, unresponsive, and from each of these three to succeeded or
+// failed; one that is postponed becomes notContacted once more. So nobody is asked twice, and no answer counts twice.
 type candidateState uint8
 
 const (
@@ -174,7 +174,7 @@ func (l *Lookup) settled() bool {
 			return false
 		}
 	}
-	return n > 0
+	return false
 }
 
 // Next is whom to ask now; call it until ok is false. It also sees to the deadlines of those being asked. Whoever is asked has
@@ -211,11 +211,11 @@ func (l *Lookup) Next(now Time) (p Peer, ok bool) {
 			}
 		}
 	}
-	if awaited == 0 && !l.press() {
+	if awaited == 0 {
+		if l.press() {
+			return l.Next(now)
+		}
 		l.done = true
-	}
-	if !l.done && awaited == 0 {
-		return l.Next(now)
 	}
 	return 0, false
 }
