@@ -69,10 +69,23 @@ func (k *Kademlia) within(now Time, interval Duration) Time {
 	return now + Time(interval) - Time(early)
 }
 
-// startJobs is called by the first Step: each job's first run comes one interval later.
+// afterRestart is when what a node has brought with it from an earlier life is given out. Nobody knows how long it was away, and
+// one that starts anew each night would never get to the end of an interval. The table is filled by then.
+const afterRestart = 2 * Minute
+
+// startJobs is called by the first Step: each job's first run comes one interval later, unless a journal has filled the store
+// with something of the node's own.
 func (k *Kademlia) startJobs(now Time) {
 	for kind := range numJobs {
-		k.jobs.list[kind] = job{since: now, next: k.within(now, k.interval(kind))}
+		j := &k.jobs.list[kind]
+		j.since, j.next = now, k.within(now, k.interval(kind))
+		var own run
+		if kind != jobReplicate && j.next != 0 {
+			k.collect(now, kind, &own, nil)
+		}
+		if len(own.keys) > 0 {
+			j.next = earlier(j.next, k.within(now, afterRestart))
+		}
 	}
 }
 

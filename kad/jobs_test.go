@@ -75,6 +75,49 @@ func TestJobsOfManyNodesSpread(t *testing.T) {
 	require.Greater(t, len(moments), 70, "of 360 seconds")
 }
 
+// A node that starts with something of its own in its store, as a journal brings it, gives it out soon and from then on at its
+// intervals; what it holds for others has time. Without anything of its own nothing is soon.
+func TestOwnKeysAfterRestart(t *testing.T) {
+	for _, have := range []string{"", "record", "provider", "record of another", "provider, but no job"} {
+		cfg := giver()
+		if have == "provider, but no job" {
+			cfg.ProvideInterval = -1
+		}
+		l := &lone{t: t, k: newNode(t, cfg), now: loneStart}
+		var want map[ResultKind]int
+		switch have {
+		case "record":
+			l.hold("k", "", 0)
+			want = map[ResultKind]int{ResRepublishRecord: 1}
+		case "record of another":
+			l.hold("k", "another", 0)
+		case "provider", "provider, but no job":
+			own := ProviderRecord{Key: []byte("k"), Provider: l.k.self, Received: 1, Expires: l.now + Time(Hour)}
+			require.NoError(t, l.k.store.AddProvider(own))
+			if cfg.ProvideInterval > 0 {
+				want = map[ResultKind]int{ResRepublishProvider: 1}
+			}
+		}
+		l.step(Input{Kind: Tick})
+		l.peer()
+		l.runs()
+		l.pass(afterRestart - afterRestart/10 - 1)
+		require.Empty(t, l.runs(), have)
+		l.pass(afterRestart/10 + 1)
+		if got := l.runs(); want != nil || len(got) > 0 {
+			require.Equal(t, want, got, have)
+		}
+		l.pass(10 * Hour)
+		got := l.runs()
+		delete(got, ResNone) // the record of another is replicated
+		require.Empty(t, got, have)
+		l.pass(12 * Hour)
+		got = l.runs()
+		delete(got, ResNone)
+		require.Equal(t, len(want), len(got), have)
+	}
+}
+
 // Records: own ones are published, those of others replicated with the end that they have, and what has expired is gone.
 func TestRunPutRecordJob(t *testing.T) {
 	cfg := giver()
