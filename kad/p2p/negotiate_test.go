@@ -149,8 +149,7 @@ func TestLateAgreement(t *testing.T) {
 	})
 }
 
-// TestEndedProposal: a stream that ends before the peer has agreed is no answer, and one that was known not to serve is not
-// asked for ever.
+// TestEndedProposal: a stream that ends before the peer has agreed brings no answer. One more is tried, and no third.
 func TestEndedProposal(t *testing.T) {
 	for name, end := range map[string]func(s network.Stream){
 		"reset":   func(s network.Stream) { _ = s.Reset() },
