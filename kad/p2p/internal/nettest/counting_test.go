@@ -39,6 +39,16 @@ func (h *countingHost) requests(kind wire.Type, key string) int {
 	return h.asked[asked{kind, key}]
 }
 
+// total is how many frames were sent, whatever they ask.
+func (h *countingHost) total() (sum int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.asked {
+		sum += n
+	}
+	return sum
+}
+
 func (h *countingHost) dialled(err error) error {
 	if err != nil {
 		h.failedDials.Add(1)

@@ -23,6 +23,9 @@ import (
 const (
 	latency = 25 * time.Millisecond // one way
 
+	// dialTimeout of every host, go-libp2p's default. A handshake over QUIC gives up before, after 5 s, in either kind.
+	dialTimeout = 15 * time.Second
+
 	// never is when the packets of a silent node arrive: the simulated network cannot drop any.
 	never = 100 * 365 * 24 * time.Hour
 )
@@ -82,6 +85,7 @@ func (w *world) add(kind join) *member {
 		libp2p.Identity(key),
 		libp2p.ListenAddrStrings(fmt.Sprintf("/ip4/%s/udp/8000/quic-v1", address(i))),
 		simlibp2p.QUICSimnet(w.net, simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}),
+		libp2p.WithDialTimeout(dialTimeout),
 		libp2p.DisableIdentifyAddressDiscovery(), // it never rests, so time would not pass
 		libp2p.ResourceManager(&network.NullResourceManager{}),
 		libp2p.DisableMetrics(),
