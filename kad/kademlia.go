@@ -106,8 +106,9 @@ func (k *Kademlia) ClosestLocal(key []byte, dst []PeerInfo) []PeerInfo {
 	return k.FindClosestLocal(key, nil, 0, dst)
 }
 
-// FindClosestLocal is what the peer with the id source would be told of a key: at most n peers (0, or more than K: K), without
-// the source itself, if it is given.
+// FindClosestLocal is what the table has for the peer with the id source that asks for a key: at most n peers (0, or more than
+// K: K), without the source itself, if it is given. Those that have failed lately are among them, whom an answer would leave
+// out as long as there are K others.
 func (k *Kademlia) FindClosestLocal(key, source []byte, n int, dst []PeerInfo) []PeerInfo {
 	if n <= 0 || n > k.cfg.K {
 		n = k.cfg.K

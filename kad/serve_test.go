@@ -275,3 +275,29 @@ func TestProviderAddressesGrowOld(t *testing.T) {
 	require.Equal(t, Addrs("\x12\x01s"), told(1+Time(Minute), "server"))
 	require.Empty(t, told(1+Time(Minute), "client"))
 }
+
+// When many have failed at once the answers are still of K peers, nobody doubtful among them as long as there are K others, and
+// nothing is allocated for that. When all have, as when our own network is lost, all are told.
+func TestServingAmongTheDoubtful(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	fill(t, k, 500)
+	n := k.table.Len()
+	var out Output
+	in := Input{Kind: FindNodeReq, Peer: PeerInfo{ID: []byte("asker")}, Key: []byte("key")}
+	k.Step(1, in, &out)
+	all := append([]PeerInfo(nil), out.Commands[0].Closer...)
+	for failed := 1; failed <= n; failed++ {
+		k.peerFailed(1, k.table.entries[failed-1].peer, ErrTimeout, &out)
+		k.Step(1, in, &out)
+		closer := out.Commands[0].Closer
+		require.Len(t, closer, 20)
+		if n-failed < 20 {
+			require.Equal(t, all, closer, "%d of %d have failed", failed, n)
+			continue
+		}
+		for _, p := range closer {
+			require.Nil(t, k.probes.suspect(p.Peer), "%d of %d have failed", failed, n)
+		}
+	}
+	require.Zero(t, testing.AllocsPerRun(100, func() { k.Step(1, in, &out) }))
+}
