@@ -12,8 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"bufio"
-
 	"github.com/kadbench/kadbench/kad"
 	"github.com/kadbench/kadbench/kad/p2p"
 	"github.com/kadbench/kadbench/kad/wire"
@@ -29,20 +27,7 @@ func scripted(t *testing.T, handle func(m *wire.Message, s network.Stream) bool)
 
 // serving makes a host such a server.
 func serving(h host.Host, handle func(m *wire.Message, s network.Stream) bool) {
-	h.SetStreamHandler(p2p.DefaultProtocol, func(s network.Stream) {
-		defer s.Close()
-		r := bufio.NewReader(s)
-		for {
-			body, err := wire.ReadFrame(r, nil, wire.MaxReceive)
-			if err != nil {
-				return
-			}
-			m := new(wire.Message)
-			if wire.Decode(body, m) != nil || !handle(m, s) {
-				return
-			}
-		}
-	})
+	p2p.Answering(h, p2p.DefaultProtocol, handle)
 }
 
 func answer(s network.Stream, ms ...wire.Message) bool {

@@ -12,8 +12,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/x/simlibp2p"
-	"github.com/marcopolo/simnet"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -22,26 +20,9 @@ import (
 	"github.com/kadbench/kadbench/kad/wire"
 )
 
-// latency of the virtual network, one way.
-const latency = 25 * time.Millisecond
-
 // virtual runs a test with hosts on a simulated network in virtual time.
 func virtual(t *testing.T, count int, test func(t *testing.T, hosts []host.Host)) {
-	synctest.Test(t, func(t *testing.T) {
-		link := simnet.LinkSettings{BitsPerSecond: 100 * simlibp2p.OneMbps}
-		net, meta, err := simlibp2p.SimpleLibp2pNetwork([]simlibp2p.NodeLinkSettingsAndCount{{
-			LinkSettings: simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}, Count: count,
-		}}, simnet.StaticLatency(latency), simlibp2p.NetworkSettings{})
-		require.NoError(t, err)
-		net.Start()
-		defer net.Close()
-		defer func() {
-			for _, h := range meta.Nodes {
-				assert.NoError(t, h.Close())
-			}
-		}()
-		test(t, meta.Nodes)
-	})
+	p2p.Simulated(t, count, nil, test)
 }
 
 // on starts a node on a host that is there.
