@@ -12,6 +12,8 @@ import "slices"
 //   - Failures of one second are one failure: requests that were under way together fail together.
 //   - A request that was reset, or answered by rubbish, says as much of the request as of the peer. Only when a probe meets
 //     that end is it a failure: each server can answer that one.
+//   - The silence of a peer within a query does not count by itself. The host gives up a request after PeerTimeout and says so;
+//     where there is none, as in a simulation, the probe finds out within ProbeInterval. So nothing counts twice.
 //   - ErrUnsupported evicts at once: it is no server (any more). ErrRefused is our own, and counts for nobody.
 //
 // A node that has lost its own network must not empty its table: then everybody fails. So a failure is believed only if
