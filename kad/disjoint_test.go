@@ -458,6 +458,7 @@ func TestDisjointPeers(t *testing.T) {
 	got, _ := d.Result([]Peer{5})
 	require.Equal(t, []Peer{5}, got, "it appends")
 }
+
 // Who loses our patience frees its place at once, also where all places were taken: the next is asked in the same Step, and a
 // search of which nothing is left has ended.
 func TestDisjointFullExpires(t *testing.T) {

@@ -53,10 +53,13 @@ func (k *Kademlia) foundRecord(now Time, q *query, p Peer, r StoredRecord, out *
 	if p != k.self {
 		ev.Peer = k.dir.Info(p)
 	}
-	if k.cfg.QuorumEndsGet && len(q.holders) >= q.quorum.of(k.cfg.K) {
+	if k.cfg.QuorumEndsGet && k.enough(q) {
 		k.finishHolders(q)
 	}
 }
+
+// enough says whether as many had a record as the quorum demands.
+func (k *Kademlia) enough(q *query) bool { return len(q.holders) >= q.quorum.of(k.cfg.K) }
 
 // finishHolders ends what a quorum ends: each path that found a record. Other paths go on, since one liar must not be able
 // to end a search along several. A quorum that this node's own copy fills by itself ends all.
@@ -72,7 +75,8 @@ func (k *Kademlia) finishHolders(q *query) {
 
 // endGetRecord tells the best record, or that there is none. Beside a record stand the candidates for a copy of it: the
 // nearest that answered without any, CacheCandidates at the most; and if there is none, the nearest that answered. A get that
-// ran out of time has its best record all the same, beside the error.
+// ran out of time, or whose quorum was missed where that ends a get (libp2p-kad 0.28 to 0.48), has its best record all the
+// same, beside the error.
 //
 // Those of the nearest that lack the best record get it by correction; with AutoCache and no correction the candidates do.
 func (k *Kademlia) endGetRecord(now Time, q *query, late bool, out *Output) {
@@ -99,6 +103,8 @@ func (k *Kademlia) endGetRecord(now Time, q *query, late bool, out *Output) {
 		ev.Err = QueryTimeout
 	case !q.found:
 		ev.Err = QueryNotFound
+	case k.cfg.QuorumEndsGet && !k.enough(q):
+		ev.Err = QueryQuorumFailed
 	}
 	switch {
 	case !q.found || q.cancelled:

@@ -86,7 +86,8 @@ type Input struct {
 	Err       ErrorKind
 }
 
-// Quorum is how many peers must have stored a record: 0 is One. Use Majority, All or a positive number.
+// Quorum is how many peers must have stored a record, and in the classic behaviour how many must have had one to end a
+// get: 0 is One. Use Majority, All or a positive number.
 type Quorum int
 
 const (

@@ -14,7 +14,7 @@ var (
 	ErrNamespace = fmt.Errorf("p2p: no validator for the key's namespace: %w", routing.ErrNotSupported)
 	ErrTimeout   = errors.New("p2p: the query timed out")
 	ErrNoPeers   = errors.New("p2p: no known peers")
-	ErrQuorum    = errors.New("p2p: too few peers stored the record")
+	ErrQuorum    = errors.New("p2p: too few peers stored the record, or had it")
 	ErrInvalid   = errors.New("p2p: invalid")
 	ErrTooLarge  = errors.New("p2p: the record does not fit in a message")
 	ErrClosed    = errors.New("p2p: the node is not running")

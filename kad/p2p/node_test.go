@@ -147,6 +147,32 @@ func TestFindPeer(t *testing.T) {
 	assert.ErrorIs(t, err, p2p.ErrInvalid)
 }
 
+// In the classic behaviour the quorum ends a get, and one that is missed is told beside what was found; in no other.
+func TestClassicQuorum(t *testing.T) {
+	ctx := context20(t)
+	servers, client := swarm(t, 3, p2p.Config{})
+	classic := start(t, p2p.Config{Kad: kad.Classic()})
+	key := []byte("/v/key")
+	for _, s := range servers {
+		require.NoError(t, client.Connect(ctx, info(s)))
+		require.NoError(t, classic.Connect(ctx, info(s)))
+	}
+	_, err := client.PutRecordTo(ctx, p2p.Record{Key: key, Value: []byte("ok 1")}, []peer.ID{servers[0].ID()}, kad.All)
+	require.NoError(t, err)
+	got, err := classic.GetRecord(ctx, key, 1)
+	require.NoError(t, err)
+	assert.Len(t, got.Records, 1)
+	got, err = client.GetRecord(ctx, key, 20)
+	require.NoError(t, err)
+	assert.Equal(t, "ok 1", string(got.Value))
+	got, err = classic.GetRecord(ctx, key, 20)
+	assert.ErrorIs(t, err, p2p.ErrQuorum)
+	assert.Equal(t, "ok 1", string(got.Value))
+	assert.NotEmpty(t, got.Records)
+	_, err = classic.GetRecord(ctx, []byte("/v/none"), 20)
+	assert.ErrorIs(t, err, p2p.ErrNotFound)
+}
+
 func TestRecords(t *testing.T) {
 	ctx := context20(t)
 	servers, client := swarm(t, 4, p2p.Config{})

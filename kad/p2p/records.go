@@ -116,9 +116,10 @@ func (n *Node) put(ctx context.Context, in kad.Input) (PutResult, error) {
 
 // GetRecord looks for the values of a key, this node's own among them, and chooses the best by its validator. With a
 // quorum above 0 it ends as soon as so many peers have given the best value so far; else when the k nearest have been
-// asked.
+// asked. In the classic behaviour (kad.Config.QuorumEndsGet) it ends with the quorum of any values, one by default, and too
+// few are ErrQuorum, beside what was found.
 func (n *Node) GetRecord(ctx context.Context, key []byte, quorum int) (GetResult, error) {
-	q, err := n.startGet(ctx, key)
+	q, err := n.startGet(ctx, key, quorum)
 	if err != nil {
 		return GetResult{}, err
 	}
@@ -155,7 +156,7 @@ func (n *Node) GetRecord(ctx context.Context, key []byte, quorum int) (GetResult
 // ranging ends the search. What went wrong is yielded last: ErrNotFound, ErrTimeout, the context's error.
 func (n *Node) StreamRecords(ctx context.Context, key []byte) iter.Seq2[PeerRecord, error] {
 	return func(yield func(PeerRecord, error) bool) {
-		q, err := n.startGet(ctx, key)
+		q, err := n.startGet(ctx, key, 0)
 		if err != nil {
 			yield(PeerRecord{}, err)
 			return
@@ -173,11 +174,12 @@ func (n *Node) StreamRecords(ctx context.Context, key []byte) iter.Seq2[PeerReco
 	}
 }
 
-func (n *Node) startGet(ctx context.Context, key []byte) (*query, error) {
+// startGet begins a search. The core looks at the quorum in the classic behaviour only.
+func (n *Node) startGet(ctx context.Context, key []byte, quorum int) (*query, error) {
 	if _, _, err := SplitKey(key); err != nil {
 		return nil, fmt.Errorf("get record: %w", err)
 	}
-	q, err := n.start(ctx, kad.Input{Kind: kad.OpGetRecord, Key: key}, nil)
+	q, err := n.start(ctx, kad.Input{Kind: kad.OpGetRecord, Key: key, Quorum: kad.Quorum(quorum)}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("get record: %w", err)
 	}
