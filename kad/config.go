@@ -2,8 +2,9 @@ package kad
 
 import "fmt"
 
-// Config of a Kademlia. The zero value is Current: libp2p-kad's present defaults. A duration of 0 is the default, a
-// negative one turns the job off.
+// Config of a Kademlia. The zero value is Current: libp2p-kad's present defaults. Durations are nanoseconds; 0 is the default,
+// and a negative one turns the matter off: a job never runs, what has a TTL never expires. The three timeouts cannot be turned
+// off.
 type Config struct {
 	Seed uint64 // of every random choice
 
@@ -33,7 +34,7 @@ type Config struct {
 	PublicationInterval Duration // 22 h; Classic 24 h
 	ProvideInterval     Duration // 12 h; Amino 22 h
 	BootstrapInterval   Duration // 5 min; Amino 10 min
-	BootstrapThrottle   Duration // automatic bootstrap: how long the table must have rested since its last newcomer; 500 ms
+	BootstrapThrottle   Duration // an automatic bootstrap waits until no newcomer has come to the table for so long; 500 ms
 	ProbeInterval       Duration // a peer of the table that was not heard of for so long is asked whether it lives; 10 min
 	PendingTimeout      Duration // of a pending entry of a full bucket; 60 s
 
@@ -43,7 +44,7 @@ type Config struct {
 	AutoCache       bool // Classic: a get that found a record sends it to its cache candidates
 	CacheCandidates int  // how many of the nearest that lack the record a get names at its end; 1, negative none
 	EvictAfter      int  // failures in a row after which a peer leaves the table, if others answer meanwhile; 2, negative never
-	EchoAddProvider bool // answer ADD_PROVIDER with an echo (ruling 1 says none)
+	EchoAddProvider bool // answer ADD_PROVIDER with an echo (plans/README.md, ruling 1, says none)
 	NoCorrection    bool // a get does not send the best record to those of the nearest that lack it (libp2p-kad L191)
 	FlatExpiry      bool // Amino: a received record's TTL does not halve for each node beyond the K nearest
 

@@ -16,7 +16,7 @@ const (
 	GetProvidersRes   // Peer, Query, Closer, Providers
 	QueryError        // Peer, Query, Key (that of the request), Err
 	AddProvider       // Peer, Request, Key, Providers (all that the message named)
-	AddProviderRes    // Peer, Query: the ADD_PROVIDER is on the wire (nothing comes back, ruling 1); if not: QueryError
+	AddProviderRes    // Peer, Query: the ADD_PROVIDER is on the wire (nothing comes back); if not: QueryError
 	GetRecord         // Peer, Request, Key
 	GetRecordRes      // Peer, Query, Valid (or none), Closer
 	PutRecord         // Peer, Request, Valid

@@ -16,7 +16,7 @@ const (
 	// Responses to the inbound Request of Peer.
 	RespondFindNode     // Key, Closer
 	RespondGetProviders // Key, Closer, Providers
-	RespondAddProvider  // accepted: nothing goes on the wire (ruling 1), unless the configuration echoes: Key, Providers
+	RespondAddProvider  // accepted: nothing goes on the wire, unless Config.EchoAddProvider: Key, Providers
 	RespondGetRecord    // Key, Record (Found), Closer
 	RespondPutRecord    // Key, Record: the echo
 	RespondPing         //
