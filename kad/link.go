@@ -15,8 +15,8 @@ import (
 // a fixed order when the Directory is swept, and they come and go far less often than they are looked up.
 type link struct {
 	peer   Peer
-	conns  []conn
 	silent bool // it was evicted for not answering, though it is connected
+	conns  []conn
 }
 
 type conn struct {
