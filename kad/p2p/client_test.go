@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -299,4 +300,31 @@ func TestStartAndClose(t *testing.T) {
 	require.NoError(t, n.Close())
 	assert.NotContains(t, h.Mux().Protocols(), p2p.DefaultProtocol)
 	connect(t, bare(t), n)
+}
+
+// TestTooMuchForOnePeer: a request that finds the queue of its peer full fails at once; the operation goes on without it.
+func TestTooMuchForOnePeer(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
+		hanging(hosts[1])
+		n, err := p2p.New(p2p.Config{Host: hosts[0], Limits: p2p.Limits{OutboundRequests: 1, OutboundQueue: 1},
+			Kad: kad.Config{Mode: kad.ModeClient, BootstrapInterval: -1, BootstrapThrottle: -1, ProbeInterval: -1}})
+		require.NoError(t, err)
+		require.NoError(t, n.Start(t.Context()))
+		defer n.Close()
+		require.NoError(t, n.Connect(t.Context(), *host.InfoFromHost(hosts[1])))
+		ask := func() p2p.Stats {
+			got, err := n.GetClosestPeers(t.Context(), []byte("k"), 0)
+			assert.NoError(t, err)
+			return got.Stats
+		}
+		var all sync.WaitGroup
+		for range 2 { // one is under way, one waits
+			all.Go(func() { ask() })
+		}
+		synctest.Wait()
+		assert.Equal(t, p2p.Stats{Requests: 1, Failures: 1}, ask())
+		assert.Len(t, n.Table(), 1, "it is not the peer's fault")
+		all.Wait()
+		after(15 * time.Second)
+	})
 }

@@ -200,7 +200,7 @@ func TestBootstrapJoins(t *testing.T) {
 			server := on(t, hosts[1], kad.ModeServer)
 			defer server.Close()
 			nobody := hosts[2]
-			n := node(t, hosts[0], nobody, hosts[1])
+			n := node(t, hosts[0], nobody, hosts[1], hosts[1], hosts[0]) // one twice, and the node itself
 			defer n.Close()
 			require.NoError(t, nobody.Network().Close())
 			within(t, 0, time.Second, func() { assert.NoError(t, n.Bootstrap(t.Context())) })
