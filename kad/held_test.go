@@ -97,3 +97,24 @@ func TestInvalidIsNotHeld(t *testing.T) {
 	require.Empty(t, out.Events)
 	require.Empty(t, k.held)
 }
+
+// Who disconnects takes its own requests along and no others. One that finds no room is refused, be it a record or a provider.
+func TestHeldByPeer(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, FilterRecords: true, Limits: Limits{Held: 2}})
+	var out Output
+	for i, id := range []string{"a", "b", "c"} {
+		p := PeerInfo{ID: []byte(id), Addrs: Addrs("\x12\x01x")}
+		k.Step(1, Input{Kind: InConnected, Peer: p}, &out)
+		k.Step(1, Input{Kind: AddProvider, Peer: PeerInfo{ID: p.ID}, Request: RequestID(i), Key: []byte("k"), Providers: []PeerInfo{p}}, &out)
+		if i < 2 {
+			require.True(t, out.Events[0].Held)
+			require.NotZero(t, out.Events[0].Peer.Peer)
+		} else {
+			require.Empty(t, out.Events)
+			require.Equal(t, Reset, out.Commands[0].Kind)
+		}
+	}
+	k.Step(1, Input{Kind: InDisconnected, Peer: PeerInfo{ID: []byte("a")}}, &out)
+	require.Len(t, k.held, 1)
+	require.Equal(t, RequestID(1), k.held[0].request)
+}

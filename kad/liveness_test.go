@@ -320,3 +320,56 @@ func TestSuspectsLeaveWithTheTable(t *testing.T) {
 	require.Equal(t, p.ID, out.Events[0].Old.ID)
 	require.Empty(t, k.probes.suspects)
 }
+
+// What says nothing of whether a peer lives is no failure of it: a request that was reset or answered by rubbish, a second
+// failure within a second, even with a sign of life between, and whatever befalls somebody who is not in the table.
+func TestNoFailure(t *testing.T) {
+	cfg := liveConfig()
+	cfg.ProbeInterval = -1
+	k := newNode(t, cfg)
+	now := filled(t, k, 10)
+	p := k.dir.Info(k.table.entries[3].peer)
+	var out Output
+	alive := func() {
+		k.Step(now, Input{Kind: InConnected, Peer: PeerInfo{ID: []byte("somebody")}}, &out)
+		k.Step(now, Input{Kind: InDisconnected, Peer: PeerInfo{ID: []byte("somebody")}}, &out)
+	}
+	for _, why := range []ErrorKind{ErrReset, ErrInvalid, ErrReset, ErrInvalid} {
+		alive()
+		now += Time(Minute)
+		k.Step(now, Input{Kind: QueryError, Err: why, Peer: p, Query: 9}, &out)
+		require.Empty(t, k.probes.suspects)
+	}
+	k.Step(now, Input{Kind: QueryError, Err: ErrTimeout, Peer: PeerInfo{ID: []byte("somebody")}, Query: 9}, &out)
+	require.Empty(t, k.probes.suspects, "it is not in the table")
+
+	k.Step(now, Input{Kind: QueryError, Err: ErrTimeout, Peer: p, Query: 9}, &out)
+	now++
+	alive()
+	now += together - 2
+	k.Step(now, Input{Kind: QueryError, Err: ErrTimeout, Peer: p, Query: 9}, &out)
+	require.Empty(t, out.Events)
+	now++
+	k.Step(now, Input{Kind: QueryError, Err: ErrTimeout, Peer: p, Query: 9}, &out)
+	require.Equal(t, PeerEvicted, out.Events[0].Kind)
+}
+
+// Probes that are out of time together fail in one Tick. A probe says whether its peer is connected, and one witness is
+// enough.
+func TestProbesFailTogether(t *testing.T) {
+	k := newNode(t, liveConfig())
+	now := filled(t, k, 10)
+	var out Output
+	connected, other := k.table.entries[0].peer, k.table.entries[1].peer
+	k.Step(now, Input{Kind: InConnected, Peer: PeerInfo{Peer: connected}}, &out)
+	k.probes.witness = true
+	out.reset()
+	k.askWhetherAlive(now, connected, &out)
+	require.False(t, k.probes.witness)
+	k.askWhetherAlive(now, other, &out)
+	require.Equal(t, Connected, out.Commands[0].Peer.Connection)
+	require.Equal(t, NotConnected, out.Commands[1].Peer.Connection)
+	k.probes.next = 0
+	k.Step(k.probes.asked[1].deadline, Input{Kind: Tick}, &out)
+	require.Len(t, k.probes.suspects, 2)
+}

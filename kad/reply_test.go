@@ -2,6 +2,7 @@ package kad
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -239,4 +240,167 @@ func TestCorrectionWithoutRoom(t *testing.T) {
 	require.Empty(t, out.Commands)
 	require.NoError(t, out.Err)
 	require.Empty(t, k.queries)
+}
+
+// Each request has one kind of answer.
+func TestAnswersByKind(t *testing.T) {
+	to := []PeerInfo{{ID: []byte("peer 0")}}
+	kinds := []InputKind{FindNodeRes, GetProvidersRes, GetRecordRes, PutRecordRes, AddProviderRes}
+	for want, op := range map[InputKind]Input{
+		FindNodeRes:     {Kind: OpGetClosestPeers, Key: []byte("k")},
+		GetProvidersRes: {Kind: OpGetProviders, Key: []byte("k")},
+		GetRecordRes:    {Kind: OpGetRecord, Key: []byte("k")},
+		PutRecordRes:    {Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Closer: to},
+		AddProviderRes:  {Kind: OpStartProviding, Key: []byte("k")},
+	} {
+		k, out, asked := asking(t, Config{}, op)
+		if want == AddProviderRes {
+			for _, c := range asked {
+				k.Step(2, Input{Kind: FindNodeRes, Peer: c.Peer, Query: 1}, out)
+			}
+			require.Equal(t, SendAddProvider, out.Commands[0].Kind)
+		}
+		before := k.queries[0].stats.Successes
+		for _, kind := range kinds {
+			if kind != want {
+				k.Step(3, Input{Kind: kind, Peer: asked[0].Peer, Query: 1, Key: []byte("k"), Value: []byte("v")}, out)
+				require.Equal(t, before, k.query(1).stats.Successes, "%v to %v", kind, op)
+			}
+		}
+		k.Step(3, Input{Kind: want, Peer: asked[0].Peer, Query: 1, Key: []byte("k"), Value: []byte("v")}, out)
+		if q := k.query(1); q != nil {
+			require.Equal(t, before+1, q.stats.Successes)
+		} else {
+			require.Equal(t, before+1, progress(out)[0].Stats.Successes)
+		}
+	}
+}
+
+// That an ADD_PROVIDER was written is no sign of life, nor is the failure of a request that nobody waits for any more; its
+// answer is.
+func TestSignsOfLife(t *testing.T) {
+	k, out, asked := asking(t, Config{}, Input{Kind: OpStartProviding, Key: []byte("k")})
+	for _, c := range asked {
+		k.Step(3, Input{Kind: FindNodeRes, Peer: c.Peer, Query: 1}, out)
+	}
+	p := asked[0].Peer
+	k.Step(4, Input{Kind: DialFailed, Peer: PeerInfo{ID: []byte("peer 1")}}, out)
+	k.Step(5, Input{Kind: AddProviderRes, Peer: p, Query: 1}, out)
+	require.Equal(t, Time(3), k.probes.life)
+	k.pacing.stragglers = []straggler{{query: 99, asked: 5, peer: p.Peer}, {query: 98, asked: 5, peer: p.Peer}}
+	k.Step(6, Input{Kind: FindNodeRes, Peer: p, Query: 97}, out)
+	require.Equal(t, Time(3), k.probes.life, "it answers nothing")
+	k.Step(6, Input{Kind: QueryError, Err: ErrReset, Peer: p, Query: 99}, out)
+	require.Equal(t, Time(3), k.probes.life)
+	k.Step(7, Input{Kind: FindNodeRes, Peer: p, Query: 98}, out)
+	require.Equal(t, Time(7), k.probes.life)
+	require.Empty(t, k.pacing.stragglers)
+}
+
+// Who is named without an id is nobody. Addresses are remembered of those alone that the lookup has taken, however many are
+// named.
+func TestHeardIsBounded(t *testing.T) {
+	k, out, asked := asking(t, Config{}, Input{Kind: OpGetClosestPeers, Key: []byte("k"), N: 1})
+	q := k.queries[0]
+	slices.Reverse(asked) // the farthest answers first, so that it is not over yet
+	name := func(peers ...PeerInfo) {
+		c := asked[0]
+		asked = asked[1:]
+		k.Step(3, Input{Kind: FindNodeRes, Peer: c.Peer, Query: 1, Closer: peers}, out)
+		asked = append(out.Commands[:len(out.Commands):len(out.Commands)], asked...)
+	}
+	name(PeerInfo{Addrs: Addrs("\x12\x01x")})
+	require.False(t, q.search.Has(0))
+	most := maxCandidates * int(k.cfg.Alpha)
+	target, made := KeyOf([]byte("k")), 0
+	for distance := byte(60); distance > 0 && len(asked) > 0; distance-- {
+		var named []PeerInfo
+		for range 2 * k.cfg.K {
+			made++
+			key := target
+			key[0] ^= distance
+			key[30], key[31] = byte(made>>8), byte(made)
+			p := k.dir.put(key)
+			named = append(named, PeerInfo{Peer: p, ID: k.dir.ID(p), Addrs: Addrs("\x12\x01x")})
+		}
+		name(named...)
+		require.LessOrEqual(t, len(q.heard), 2*most+2*k.cfg.K+most)
+		if distance == 60 {
+			require.LessOrEqual(t, len(q.heard), most)
+		}
+	}
+	require.Greater(t, made, 1000)
+}
+
+// A get that finds nothing has nothing to give. One that does gives it to the others by the addresses that it has heard.
+func TestCorrectionByHearsay(t *testing.T) {
+	for _, found := range []bool{false, true} {
+		k, out, asked := asking(t, Config{}, Input{Kind: OpGetRecord, Key: []byte("k")})
+		heard := PeerInfo{ID: []byte("heard"), Addrs: Addrs("\x12\x01x")}
+		for i, c := range append(asked[:3:3], Command{Peer: heard}) {
+			in := Input{Kind: GetRecordRes, Peer: PeerInfo{ID: c.Peer.ID}, Query: 1}
+			if i == 0 {
+				in.Closer = []PeerInfo{heard}
+				if found {
+					in.Valid = valid(t, "k", "v")
+				}
+			}
+			k.Step(3, in, out)
+		}
+		require.True(t, progress(out)[0].Step.Last)
+		if !found {
+			require.Empty(t, out.Commands)
+			continue
+		}
+		require.Len(t, out.Commands, 3)
+		for _, c := range out.Commands {
+			require.Equal(t, SendPutRecord, c.Kind)
+			require.NotEmpty(t, c.Peer.Addrs)
+		}
+	}
+}
+
+// What is cancelled while it looks, or runs out of time, gives nothing to anybody.
+func TestNothingIsGivenLate(t *testing.T) {
+	for _, op := range []Input{{Kind: OpPutRecord, Valid: valid(t, "k", "v")}, {Kind: OpStartProviding, Key: []byte("k")}} {
+		for _, late := range []bool{false, true} {
+			k, out, asked := asking(t, Config{}, op)
+			k.Step(3, Input{Kind: FindNodeRes, Peer: asked[0].Peer, Query: 1}, out)
+			if late {
+				k.Step(2+Time(k.cfg.QueryTimeout), Input{Kind: Tick}, out)
+			} else {
+				k.Step(4, Input{Kind: OpCancel, Query: 1}, out)
+			}
+			require.Len(t, progress(out), 1)
+			require.True(t, progress(out)[0].Step.Last)
+			for _, c := range out.Commands {
+				require.NotContains(t, []CommandKind{SendPutRecord, SendAddProvider}, c.Kind)
+			}
+			require.Zero(t, k.jobs.running, "it was no job's")
+		}
+	}
+}
+
+// Whom another query has lost patience with is given what is to be stored all the same.
+func TestStragglerIsGiven(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	fill(t, k, 1)
+	var out Output
+	p := k.dir.Info(k.table.entries[0].peer)
+	k.pacing.stragglers = []straggler{{query: 9, asked: 1, peer: p.Peer}}
+	k.Step(2, Input{Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Closer: []PeerInfo{p}}, &out)
+	require.Len(t, out.Commands, 1)
+}
+
+// A query keeps the handles of all that it refers to.
+func TestQueryVisit(t *testing.T) {
+	q := query{
+		lookup: Lookup{peers: []candidate{{peer: 1}}, waiting: flight{{peer: 2}}},
+		fixed:  Fixed{peers: []fixedPeer{{peer: 3}}}, holders: []holder{{peer: 4}}, closest: []Peer{5},
+	}
+	q.search = &q.lookup
+	q.heard.add(6, Addrs("\x12\x01x"))
+	var marked []Peer
+	q.visit(func(p Peer) { marked = append(marked, p) })
+	require.ElementsMatch(t, []Peer{1, 2, 3, 4, 5, 6}, marked)
 }
