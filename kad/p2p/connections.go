@@ -232,9 +232,13 @@ func (n *Node) connect(ctx context.Context, info peer.AddrInfo) error {
 	if !n.identifies() {
 		return nil
 	}
+	conns := n.host.Network().ConnsToPeer(info.ID)
 	n.mu.Lock()
 	var wait chan struct{}
-	for _, c := range n.host.Network().ConnsToPeer(info.ID) {
+	for _, c := range conns {
+		if !c.IsClosed() && !c.Stat().Limited {
+			n.connectedLocked(c) // one that the peer opened a moment ago we may be told of only later
+		}
 		if known := n.conns[c]; known != nil {
 			wait = known.identified
 			break
