@@ -58,3 +58,33 @@ func TestDirectorySweep(t *testing.T) {
 	require.Equal(t, KeyOf([]byte("new")), *d.Key(fresh))
 	require.Equal(t, []byte("peer 1"), held.ID)
 }
+
+// A frozen Directory is never written to, not even to note that somebody was looked for.
+func TestFrozenIsNotWritten(t *testing.T) {
+	d := NewDirectory()
+	require.False(t, d.Frozen())
+	id := make([]byte, maxIDBytes)
+	p := d.Intern(id)
+	require.NotZero(t, p, "the longest id there may be")
+	require.Zero(t, d.Intern(make([]byte, maxIDBytes+1)))
+	d.slots[p].idle = 1
+	d.Freeze()
+	require.True(t, d.Frozen())
+	require.Equal(t, p, d.Intern(id))
+	require.Zero(t, d.sweep(func(func(Peer)) {}))
+	require.Equal(t, uint8(1), d.slots[p].idle)
+}
+
+// A handle that was freed means nobody until it is given again.
+func TestFreedHandle(t *testing.T) {
+	d := NewDirectory()
+	p := d.Intern([]byte("p"))
+	require.True(t, d.known(p))
+	for range idleSweeps {
+		d.sweep(func(func(Peer)) {})
+	}
+	require.False(t, d.known(p))
+	require.False(t, d.known(0))
+	require.Equal(t, p, d.Intern([]byte("q")))
+	require.True(t, d.known(p))
+}

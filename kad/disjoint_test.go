@@ -519,3 +519,26 @@ func TestDisjointEndedPathGivesPlaces(t *testing.T) {
 	p, _ := d.Next(1)
 	require.Equal(t, near[2].Peer, p)
 }
+
+// This node's own copy ends a get at once if it is quorum enough; together with a path's find it ends that path alone.
+func TestDisjointGetWithOwnCopy(t *testing.T) {
+	for quorum, sent := range map[Quorum]int{One: 0, 2: 2} {
+		k := newNode(t, Config{DisjointPaths: true, QuorumEndsGet: true, Alpha: 2, Mode: ModeServer})
+		fill(t, k, 2)
+		out := new(Output)
+		k.Step(1, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: valid(t, "k", "own")}, out)
+		k.Step(2, Input{Kind: OpGetRecord, Key: []byte("k"), Quorum: quorum}, out)
+		asked := 0
+		for _, c := range out.Commands {
+			if c.Kind == SendGetRecord {
+				asked++
+			}
+		}
+		require.Equal(t, sent, asked)
+		if sent > 0 {
+			k.Step(3, Input{Kind: GetRecordRes, Peer: out.Commands[0].Peer, Query: 1, Valid: valid(t, "k", "forged")}, out)
+			require.Len(t, progress(out), 1)
+			require.False(t, progress(out)[0].Step.Last, "the other path goes on")
+		}
+	}
+}

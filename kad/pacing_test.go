@@ -385,3 +385,57 @@ func TestStragglersTeach(t *testing.T) {
 	p.arrive(9, 7, 39, false)
 	require.Equal(t, uint8(1), p.connected.answers)
 }
+
+// A straggler is one peer's request of one query: nobody else's answer is its. It is doubted for as long as PeerTimeout, and
+// its answer teaches how long it took.
+func TestStragglerIsOneRequest(t *testing.T) {
+	cfg := Config{PeerTimeout: 10 * Second}.withDefaults()
+	p := pacing{stragglers: []straggler{{query: 7, asked: Time(Second), peer: 1}}}
+	require.False(t, p.arrive(Time(3*Second), 7, 2, false))
+	require.False(t, p.arrive(Time(3*Second), 8, 1, false))
+	require.True(t, p.doubts(Time(11*Second)-1, 1, &cfg))
+	require.False(t, p.doubts(Time(11*Second), 1, &cfg))
+	require.False(t, p.doubts(Time(Second), 2, &cfg))
+	require.True(t, p.arrive(Time(3*Second), 7, 1, false))
+	require.Equal(t, uint32(2_000_000), p.connected.mean)
+	require.False(t, p.arrive(Time(3*Second), 7, 1, false))
+}
+
+// A request is known until PeerTimeout, though the lookup waits for it no more by then, and wants no Tick for it; that of a
+// peer which has fallen off the list's end is no exception.
+func TestOverdueRequest(t *testing.T) {
+	dir := NewDirectory()
+	cfg := Config{Alpha: 3, PeerTimeout: 10 * Second}.withDefaults()
+	var l Lookup
+	l.Begin(dir, Key{}, 1, &cfg)
+	var peers []Peer
+	for i := range byte(3) {
+		peers = append(peers, dir.put(Key{0: 200 + i}))
+		l.Seed([]Near{{Dist: l.distance(peers[i]), Peer: peers[i]}})
+	}
+	for p, ok := l.Next(1); ok; p, ok = l.Next(1) {
+		l.Expect(p, false, Second)
+	}
+	var closer []Peer
+	for i := range byte(maxCandidates*3 - 2) {
+		closer = append(closer, dir.put(Key{0: 1 + i}))
+	}
+	require.True(t, l.Reply(peers[0], closer))
+	require.False(t, l.Has(peers[2]))
+	due := 1 + Time(10*Second)
+	for now := 1 + Time(Second); now < due; now += Time(Second) {
+		l.expire(now)
+	}
+	require.Zero(t, l.Awaited())
+	require.Zero(t, l.Deadline())
+	require.NotNil(t, l.request(peers[1]))
+	require.NotNil(t, l.request(peers[2]))
+	require.Equal(t, unresponsive, l.candidate(peers[1]).state)
+	next, ok := l.Next(due) // it asks the next, whose deadline then is what lets the others go
+	require.True(t, ok)
+	require.Equal(t, closer[0], next)
+	l.Expect(next, false, Second)
+	l.expire(due + Time(Second))
+	require.Nil(t, l.request(peers[1]))
+	require.Nil(t, l.request(peers[2]))
+}

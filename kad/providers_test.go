@@ -123,3 +123,30 @@ func TestProvidersOfOneAnswer(t *testing.T) {
 	require.Empty(t, ask([]PeerInfo{{}}))
 	require.Empty(t, ask(nil))
 }
+
+// Who provides a key again keeps its place in the list, and so does everybody else; a key with others beside us is our own.
+func TestProvidingAgain(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	k.Step(1, Input{Kind: OpStartProviding, Key: []byte("k")}, &out)
+	other := PeerInfo{ID: []byte("other")}
+	k.Step(2, Input{Kind: AddProvider, Peer: other, Key: []byte("k"), Providers: []PeerInfo{other}}, &out)
+	k.Step(3, Input{Kind: OpStartProviding, Key: []byte("k")}, &out)
+	list := k.Store().Providers([]byte("k"), nil)
+	require.Len(t, list, 2)
+	require.Equal(t, []Peer{k.self, k.dir.Find(other.ID)}, []Peer{list[0].Provider, list[1].Provider})
+	require.False(t, k.dropFarthestKey())
+	require.Len(t, k.Store().Providers([]byte("k"), nil), 2)
+}
+
+// What cannot be stored here is not announced either.
+func TestProvidingRefused(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	fill(t, k, 3)
+	var out Output
+	k.Step(2, Input{Kind: OpStartProviding, Key: make([]byte, 81)}, &out)
+	require.ErrorIs(t, out.Err, ErrKeyLength)
+	require.Zero(t, out.Query)
+	require.Empty(t, out.Commands)
+	require.Empty(t, k.queries)
+}
