@@ -301,3 +301,17 @@ func TestServingAmongTheDoubtful(t *testing.T) {
 	}
 	require.Zero(t, testing.AllocsPerRun(100, func() { k.Step(1, in, &out) }))
 }
+
+// Of one announcement sixteen entries of the sender are read, and their addresses are one list.
+func TestManyOwnEntries(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	in := Input{Kind: AddProvider, Peer: PeerInfo{ID: []byte("p")}, Key: []byte("k")}
+	for i := range maxOwnEntries + 1 {
+		in.Providers = append(in.Providers, PeerInfo{ID: []byte("p"), Addrs: Addrs(nil).Add([]byte{byte(i)})})
+	}
+	k.Step(1, in, &out)
+	stored := k.store.Providers([]byte("k"), nil)
+	require.Len(t, stored, 1)
+	require.Equal(t, maxOwnEntries, stored[0].Addrs.Len())
+}
