@@ -36,7 +36,7 @@ func (l *Lookup) due(f *inFlight) Time {
 
 // expire takes the requests whose time has passed to their next stage.
 func (l *Lookup) expire(now Time) {
-	if at := l.Deadline(); at == 0 || at > now {
+	if l.Deadline() > now {
 		return
 	}
 	kept := l.waiting[:0]
