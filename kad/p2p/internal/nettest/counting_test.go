@@ -22,7 +22,7 @@ type countingHost struct {
 	failedDials atomic.Int64
 
 	mu    sync.Mutex
-	asked map[asked]int
+	asked map[asked]map[peer.ID]int
 }
 
 // asked is what requests are told apart by. What a table is kept in order with has other keys than the lookups.
@@ -31,20 +31,29 @@ type asked struct {
 	key  string
 }
 
-func counting(h host.Host) *countingHost { return &countingHost{Host: h, asked: make(map[asked]int)} }
+func counting(h host.Host) *countingHost {
+	return &countingHost{Host: h, asked: make(map[asked]map[peer.ID]int)}
+}
 
-func (h *countingHost) requests(kind wire.Type, key string) int {
+// requests of one kind for one key, and how many of them went to somebody who had been sent the same before.
+func (h *countingHost) requests(kind wire.Type, key string) (sum, again int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.asked[asked{kind, key}]
+	for _, n := range h.asked[asked{kind, key}] {
+		sum += n
+		again += n - 1
+	}
+	return sum, again
 }
 
 // total is how many frames were sent, whatever they ask.
 func (h *countingHost) total() (sum int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, n := range h.asked {
-		sum += n
+	for _, peers := range h.asked {
+		for _, n := range peers {
+			sum += n
+		}
 	}
 	return sum
 }
@@ -125,7 +134,11 @@ func (s *countedStream) count(b []byte) {
 			continue
 		}
 		s.host.mu.Lock()
-		s.host.asked[asked{m.Type, string(m.Key)}]++
+		what := asked{m.Type, string(m.Key)}
+		if s.host.asked[what] == nil {
+			s.host.asked[what] = make(map[peer.ID]int)
+		}
+		s.host.asked[what][s.Conn().RemotePeer()]++
 		s.host.mu.Unlock()
 	}
 }

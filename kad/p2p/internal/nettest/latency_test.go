@@ -26,7 +26,7 @@ var (
 	clients = flag.Int("clients", 20, "nodes of each network of TestLatency that look for something")
 	rounds  = flag.Int("rounds", 1, "times that each of them does each operation")
 	pause   = flag.Duration("pause", time.Minute, "between the beginnings of two operations of one node in TestLatency")
-	ablate  = flag.Bool("ablate", false, "TestLatency measures our node without its patience, too")
+	ablate  = flag.Bool("ablate", false, "TestLatency measures our node with some settings changed, too")
 )
 
 // settle is how long a network rests after its nodes have bootstrapped, and before each measurement.
@@ -47,6 +47,7 @@ var operations = []struct {
 type sample struct {
 	took     time.Duration
 	requests int
+	again    int     // requests to somebody who had been sent the same before
 	recall   float64 // of closest peers
 	dead     float64 // share of the result of closest peers that is dead
 	ok       bool
@@ -94,6 +95,7 @@ func TestLatency(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts 100 hosts")
 	}
+	t.Parallel()
 	measure := func(kind join) (alive, dying *measured) {
 		var as, ds []*measured
 		for seed := range *seeds {
@@ -106,8 +108,13 @@ func TestLatency(t *testing.T) {
 	}
 	alive, dying := measure(ours(nil))
 	theirAlive, theirDying := measure(theirs())
-	text := header + alive.rows("kad", "all alive") + theirAlive.rows("go-libp2p-kad-dht", "all alive") +
-		dying.rows("kad", "a fifth dead") + theirDying.rows("go-libp2p-kad-dht", "a fifth dead")
+	text, rest := header, restHeader
+	show := func(name string, alive, dying *measured) {
+		text += alive.rows(name, "all alive") + dying.rows(name, "a fifth dead")
+		rest += alive.rest(name, "all alive") + dying.rest(name, "a fifth dead")
+	}
+	show("kad", alive, dying)
+	show("go-libp2p-kad-dht", theirAlive, theirDying)
 	if *ablate {
 		for _, v := range []struct {
 			name   string
@@ -118,10 +125,10 @@ func TestLatency(t *testing.T) {
 			{"kad, EvictAfter -1", func(c *kad.Config) { c.EvictAfter = -1 }},
 		} {
 			a, d := measure(ours(v.change))
-			text += a.rows(v.name, "all alive") + d.rows(v.name, "a fifth dead")
+			show(v.name, a, d)
 		}
 	}
-	t.Logf("dial timeout %v on both sides, of a QUIC handshake 5 s\n%s", dialTimeout, text)
+	t.Logf("dial timeout %v on both sides, of a QUIC handshake 5 s\n%s\n%s", dialTimeout, text, rest)
 	compare(t, alive, theirAlive)
 	compare(t, dying, theirDying)
 	assert.LessOrEqual(t, alive.requests()+dying.requests(), theirAlive.requests()+theirDying.requests(), "requests")
@@ -218,10 +225,11 @@ func (w *world) measure(askers, living []*member, publisher *member, contents []
 				w.pass(at)
 				c := task.content
 				key := []string{task.target, c.name, string(c.cid.Hash()), string(c.cid.Hash())}[task.op]
-				before := m.host.requests(operations[task.op].kind, key)
+				before, againBefore := m.host.requests(operations[task.op].kind, key)
 				s := w.sample(m, task.op, key, c, living, publisher)
 				w.pass(20 * time.Second) // for requests that outlive their operation
-				s.requests = m.host.requests(operations[task.op].kind, key) - before
+				s.requests, s.again = m.host.requests(operations[task.op].kind, key)
+				s.requests, s.again = s.requests-before, s.again-againBefore
 				mu.Lock()
 				res.samples[task.op] = append(res.samples[task.op], s)
 				mu.Unlock()
@@ -245,7 +253,9 @@ func (w *world) sample(m *member, op int, key string, c content, living []*membe
 		got, err := m.closest(ctx, key)
 		s.took, s.ok = time.Since(start), err == nil
 		s.recall = recall(got, nearest(key, living, m))
-		s.dead = 1 - recall(peersOf(living), got)
+		if len(got) > 0 {
+			s.dead = 1 - recall(peersOf(living), got)
+		}
 	case "get value":
 		got, err := m.GetValue(ctx, c.name)
 		s.took, s.ok = time.Since(start), err == nil && string(got) == string(c.value)
@@ -287,6 +297,7 @@ func (m *measured) mean(op int, f func(sample) float64) float64 {
 }
 
 func requests(s sample) float64 { return float64(s.requests) }
+func againOf(s sample) float64  { return float64(s.again) }
 func recallOf(s sample) float64 { return s.recall }
 func deadOf(s sample) float64   { return s.dead }
 func successful(s sample) float64 {
@@ -307,9 +318,11 @@ func (m *measured) requests() int {
 	return sum
 }
 
-const header = "| network | | operation | n | median, ms | p99, ms | requests | recall | success |\n|---|---|---|---|---|---|---|---|---|\n"
+const header = "| network | | operation | n | median, ms | p99, ms | requests | of them again | recall@20 | success |\n|---|---|---|---|---|---|---|---|---|---|\n"
 
-// rows has one for each operation, in brackets the least and the most of the networks, and what else was counted.
+const restHeader = "| network | | peers in a table | frames | failed dials | dead among closest peers |\n|---|---|---|---|---|---|\n"
+
+// rows has one for each operation, in brackets the least and the most of the networks.
 func (m *measured) rows(name, state string) (text string) {
 	for op, o := range operations {
 		spread := func(of func(*measured) float64, form string) string {
@@ -329,13 +342,18 @@ func (m *measured) rows(name, state string) (text string) {
 		if op == 0 {
 			recall = mean(recallOf, "%.4f")
 		}
-		text += fmt.Sprintf("| %s | %s | %s | %d | %s | %s | %s | %s | %.3f |\n", name, state, o.name, len(m.samples[op]), ms(0.5), ms(0.99),
-			mean(requests, "%.1f"), recall, m.mean(op, successful))
+		text += fmt.Sprintf("| %s | %s | %s | %d | %s | %s | %s | %.1f | %s | %.3f |\n", name, state, o.name, len(m.samples[op]), ms(0.5), ms(0.99),
+			mean(requests, "%.1f"), m.mean(op, againOf), recall, m.mean(op, successful))
 	}
+	return text
+}
+
+// rest is a row of what else was counted, a mean of all operations.
+func (m *measured) rest(name, state string) string {
 	count := 0
 	for _, s := range m.samples {
 		count += len(s)
 	}
-	return text + fmt.Sprintf("| %s | %s | each: %.1f frames of any kind, %.2f failed dials; %.1f peers in a table at first; %.1f %% of closest peers dead |||||||\n", name, state,
-		float64(m.frames)/float64(count), float64(m.dials)/float64(count), float64(m.table)/float64(m.askers), 100*m.mean(0, deadOf))
+	return fmt.Sprintf("| %s | %s | %.1f | %.1f | %.2f | %.1f %% |\n", name, state, float64(m.table)/float64(m.askers),
+		float64(m.frames)/float64(count), float64(m.dials)/float64(count), 100*m.mean(0, deadOf))
 }

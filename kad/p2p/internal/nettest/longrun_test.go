@@ -86,6 +86,7 @@ func TestTwoDays(t *testing.T) {
 	if testing.Short() || race {
 		t.Skip("three days of 20 nodes")
 	}
+	t.Parallel()
 	inWorld(t, 7, 64, func(t *testing.T, w *world) {
 		kind := oursForDays(few)
 		w.grow(repeat(kind, 20)...)
@@ -191,6 +192,7 @@ func TestTwoDaysMixed(t *testing.T) {
 	if testing.Short() || race {
 		t.Skip("two days of 14 nodes")
 	}
+	t.Parallel()
 	inWorld(t, 8, 14, func(t *testing.T, w *world) {
 		w.grow(slices.Repeat([]join{oursForDays(20), theirsForDays()}, 7)...)
 		w.pass(time.Minute)

@@ -131,7 +131,7 @@ func TestMixed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a minute of real time, for timeouts to pass")
 	}
-	t.Parallel() // it waits for most of that minute
+	t.Parallel() // with those in virtual time: it waits for most of that minute
 	infos, joinThem, stop := dying(t)
 	var own, other []*member
 	for i := range eitherHere {
@@ -183,7 +183,9 @@ func TestMixed(t *testing.T) {
 			assert.GreaterOrEqual(t, right, 95)
 			assert.Less(t, longest, 30*time.Second)
 		})
-		done.Go(func() { // one each: they take up to 40 s, and find five of six; what they do is not ours to judge
+		// One each of theirs, for the log: what they do is not ours to judge. They wait up to 40 s for who does not answer, and
+		// name some of the dead: who fails when the nearest are asked at the end stays in their result.
+		done.Go(func() {
 			right, longest := lookups(t, rand.New(rand.NewPCG(1, 3)), len(other), other, living)
 			t.Logf("go-libp2p-kad-dht: %d of %d right, the longest took %v", right, len(other), longest)
 		})
