@@ -118,3 +118,17 @@ func TestHeldByPeer(t *testing.T) {
 	require.Len(t, k.held, 1)
 	require.Equal(t, RequestID(1), k.held[0].request)
 }
+
+// What is held has a memory of its own, the publisher's name included, and its asker has a handle.
+func TestHeldPublisher(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, FilterRecords: true})
+	var out Output
+	publisher := []byte("publisher")
+	v, err := Validate(AcceptAll{}, Record{Key: []byte("k"), Value: []byte("v"), Publisher: publisher}, 1)
+	require.NoError(t, err)
+	k.Step(1, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: v}, &out)
+	require.Equal(t, k.dir.Find([]byte("p")), out.Events[0].Peer.Peer)
+	require.NotZero(t, out.Events[0].Peer.Peer)
+	publisher[0] = 'X'
+	require.Equal(t, "publisher", string(k.held[0].valid.record.Publisher))
+}

@@ -404,3 +404,41 @@ func TestQueryVisit(t *testing.T) {
 	q.visit(func(p Peer) { marked = append(marked, p) })
 	require.ElementsMatch(t, []Peer{1, 2, 3, 4, 5, 6}, marked)
 }
+
+// A lookup among peers of whom all but a few fail goes on with the next of the table, until as many have answered as are
+// wanted or nobody is left; a request says whether its peer is connected.
+func TestLookupGoesOn(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, Patience: -1, BucketSize: 40})
+	fill(t, k, 60)
+	near := k.FindClosestLocal([]byte("k"), nil, 20, nil)
+	out := new(Output)
+	k.Step(1, Input{Kind: InConnected, Peer: near[0]}, out)
+	k.Step(2, Input{Kind: OpGetClosestPeers, Key: []byte("k")}, out)
+	asked := map[string]bool{}
+	todo := append([]Command(nil), out.Commands...)
+	for len(todo) > 0 {
+		c := todo[0]
+		require.False(t, asked[string(c.Peer.ID)])
+		asked[string(c.Peer.ID)] = true
+		require.Equal(t, len(asked) == 1, c.Peer.Connection == Connected)
+		kind := QueryError
+		if len(asked) == 1 || len(asked) > 20 {
+			kind = FindNodeRes
+		}
+		k.Step(3, Input{Kind: kind, Err: ErrTimeout, Peer: c.Peer, Query: 1}, out)
+		todo = append(todo[1:], out.Commands...)
+	}
+	end := progress(out)
+	require.Len(t, end, 1)
+	require.Len(t, end[0].Peers, 20, "the first and 19 of the others")
+	require.Len(t, asked, 39)
+}
+
+// Where records have no end by themselves, what is sent has none.
+func TestSentWithoutEnd(t *testing.T) {
+	for ttl, want := range map[Duration]Time{-1: 0, Hour: 2 + Time(Hour)} {
+		op := Input{Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Closer: []PeerInfo{{ID: []byte("peer 0")}}}
+		_, _, asked := asking(t, Config{RecordTTL: ttl}, op)
+		require.Equal(t, want, asked[0].Record.Expires)
+	}
+}

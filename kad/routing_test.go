@@ -160,3 +160,14 @@ func TestSelfIsNoPeer(t *testing.T) {
 	require.Zero(t, k.Table().Len())
 	require.Equal(t, Addrs("\x12\x04addr"), k.Self().Addrs)
 }
+
+// With its last address nothing more is known of a peer: when it comes back, the old one does not.
+func TestLastAddressIsForgotten(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	p := PeerInfo{ID: []byte("p")}
+	k.Step(1, Input{Kind: OpAddAddress, Peer: p, Addr: []byte("old")}, &out)
+	k.Step(1, Input{Kind: OpRemoveAddress, Peer: p, Addr: []byte("old")}, &out)
+	require.Zero(t, k.Table().Len())
+	require.Empty(t, k.PeerAddresses(p.ID))
+}
