@@ -20,6 +20,7 @@ func groupOf(addr []byte) uint64 {
 // Peers of few groups, with several addresses each, enter as they like: of no group there are ever more than three in the table,
 // or two in a bucket, and nobody is kept out whose groups all have room.
 func TestGroupLimits(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		k := newNode(t, Config{Mode: ModeServer, Group: groupOf})

@@ -76,6 +76,7 @@ func (w *idle) pass(d kad.Duration) traffic {
 // together: an average second has 23 requests, the worst some 300, which is two bootstraps and a part. Nothing spins: a
 // request costs two steps, one where it arrives and one where its answer does.
 func TestIdleTraffic(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		cfg        kad.Config
 		requests   int // of a node in an hour, at most
@@ -104,6 +105,7 @@ func TestIdleTraffic(t *testing.T) {
 // A laptop sleeps for eight hours. It wakes with everything overdue, and every clock that it looks at has jumped: it evicts
 // nobody, and does no more than it does when it starts. The others, who had evicted it, have it again.
 func TestSleep(t *testing.T) {
+	t.Parallel()
 	w := newIdle(t, 2, 25, kad.Config{})
 	w.pass(20 * kad.Minute)
 	sleeper := w.nodes[17]
@@ -138,6 +140,7 @@ func (w *idle) knownBy(n *kadtest.Node) (count int) {
 // All nodes sleep and wake in the same moment, as after a power cut or a pause of the virtual machines that they run on: nobody
 // is evicted, and they do no more at once than when they started.
 func TestAllSleep(t *testing.T) {
+	t.Parallel()
 	w := newIdle(t, 3, 25, kad.Config{})
 	w.pass(20 * kad.Minute)
 	w.Kill(w.nodes...)
@@ -153,6 +156,7 @@ func TestAllSleep(t *testing.T) {
 // The network falls into two halves. Each evicts the other and no one of its own, without a word of a host that anything
 // has failed: probes alone find out. After that one connection between the halves makes one network of them again.
 func TestPartition(t *testing.T) {
+	t.Parallel()
 	for after, within := range map[int]kad.Duration{1: 15 * kad.Minute, 2: 15 * kad.Minute, 7: 25 * kad.Minute} {
 		w := newIdle(t, 4, 30, kad.Config{EvictAfter: after})
 		w.pass(20 * kad.Minute)

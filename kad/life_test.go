@@ -223,6 +223,7 @@ func TestAddProvider(t *testing.T) {
 // first day is left; it is gone everywhere when its 48 hours are over. What is provided is found as long as its provider
 // lives, and until 48 hours after its last announcement.
 func TestTwoDays(t *testing.T) {
+	t.Parallel()
 	cfg := kad.Config{Mode: kad.ModeServer, K: 5, BootstrapInterval: 30 * kad.Minute, PublicationInterval: -1}
 	w := kadtest.NewWorld(t, 1)
 	w.MinDelay, w.MaxDelay = kad.Second/100, kad.Second/10

@@ -149,6 +149,7 @@ func measure(cfg Config, dead, slow int, cold bool) (p50, p99 Duration, rpcs, re
 // figures of a run (ms, Amino, all to be dialled): a fifth dead p50 475 and p99 1319, without patience 20000 and 40160; with
 // a tenth slow the recall is 0.978.
 func TestPatience(t *testing.T) {
+	t.Parallel()
 	for name, cfg := range map[string]Config{"current": Current(), "amino": Amino()} {
 		off := cfg
 		off.Patience = -1

@@ -314,6 +314,7 @@ func TestQuorum(t *testing.T) {
 // Random inputs, many of them nonsense: no panic, the table keeps its order, every query has exactly one last event within
 // its time, and the same seed gives the same outputs to the last byte.
 func TestRandomInputs(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(10) {
 		require.Equal(t, randomRun(t, seed), randomRun(t, seed), "seed %d", seed)
 	}

@@ -12,6 +12,7 @@ import (
 // a host which sleeps until then never spins. A query that runs always has such a time, and with nobody answering any more
 // all of them end by ticks alone, of which each takes a request to its next stage: slow, given up, gone.
 func TestWakeMovesForward(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(150) {
 		rng := rand.New(rand.NewPCG(seed, 21))
 		cfg := Config{
