@@ -94,3 +94,24 @@ func FuzzAddrs(f *testing.F) {
 		require.NoError(t, kept.Merge(a).Check())
 	})
 }
+
+// What lies behind a list is none of it: an address that is cut short by one byte or two is no address, though the memory
+// goes on.
+func TestAddrsCutShort(t *testing.T) {
+	whole := Addrs("\x12\x03one\x12\x03two")
+	for n := range len(whole) {
+		a := whole[:n]
+		require.Equal(t, n/5, a.Len(), "%d bytes", n)
+		if n%5 != 0 {
+			require.ErrorIs(t, a.Check(), errAddrs, "%d bytes", n)
+		}
+	}
+}
+
+// A list of 8 KiB is full to the byte.
+func TestAddrsFull(t *testing.T) {
+	a := Addrs(nil).Add(make([]byte, maxAddrBytes-100))
+	room := maxAddrBytes - len(a) - 3
+	require.Equal(t, a, a.Add(make([]byte, room+1)))
+	require.Equal(t, 2, a.Add(make([]byte, room)).Len())
+}

@@ -171,3 +171,21 @@ func TestLastAddressIsForgotten(t *testing.T) {
 	require.Zero(t, k.Table().Len())
 	require.Empty(t, k.PeerAddresses(p.ID))
 }
+
+// A sweep keeps the handles of those that a running query refers to, and of those whom it has left behind.
+func TestSweepKeepsQueries(t *testing.T) {
+	k := newNode(t, quiet(Config{Mode: ModeServer, QueryTimeout: Hour, PeerTimeout: Hour, Patience: -1}))
+	var out Output
+	for _, id := range []string{"asked", "straggler", "nobody"} {
+		k.dir.Intern([]byte(id))
+	}
+	k.Step(1, Input{Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Closer: []PeerInfo{{ID: []byte("asked")}}}, &out)
+	k.pacing.stragglers = []straggler{{query: 9, asked: 1, peer: k.dir.Find([]byte("straggler"))}}
+	for range idleSweeps + 1 {
+		k.Step(k.nextSweep, Input{Kind: Tick}, &out)
+	}
+	require.Len(t, k.queries, 1)
+	require.NotZero(t, k.dir.Find([]byte("asked")))
+	require.NotZero(t, k.dir.Find([]byte("straggler")))
+	require.Zero(t, k.dir.Find([]byte("nobody")))
+}
