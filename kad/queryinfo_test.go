@@ -91,3 +91,23 @@ func TestQueryInfoOfOthers(t *testing.T) {
 	}
 	require.Equal(t, []QueryID{1, 2}, ids)
 }
+
+// The candidates of a get while it runs: the nearest that have answered without a record, as many as are to be cached at.
+func TestQueryInfoCandidates(t *testing.T) {
+	k, out, asked := asking(t, Config{CacheCandidates: 1, Alpha: 4}, Input{Kind: OpGetRecord, Key: []byte("k")})
+	require.Len(t, asked, 3)
+	for i := range 2 {
+		in := Input{Kind: GetRecordRes, Peer: asked[i].Peer, Query: 1, Closer: []PeerInfo{{ID: []byte("silent")}}}
+		if i == 0 {
+			in.Valid = valid(t, "k", "v")
+		}
+		k.Step(3, in, out)
+	}
+	info, ok := k.Query(1)
+	require.True(t, ok)
+	require.Len(t, info.Candidates, 1)
+	require.Equal(t, asked[1].Peer.ID, info.Candidates[0].ID)
+	k.Step(3, Input{Kind: GetRecordRes, Peer: asked[2].Peer, Query: 1}, out)
+	info, _ = k.Query(1)
+	require.Len(t, info.Candidates, 1)
+}

@@ -189,3 +189,46 @@ func TestSweepKeepsQueries(t *testing.T) {
 	require.NotZero(t, k.dir.Find([]byte("straggler")))
 	require.Zero(t, k.dir.Find([]byte("nobody")))
 }
+
+// Of several connections to a peer each has its own address: the one that changes, and the one that a proof comes by. A
+// connection that is told of again is still one.
+func TestConnectionsAreApart(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	var out Output
+	p := PeerInfo{ID: []byte("p")}
+	open := func(id ConnID, addr string, dialer bool) {
+		k.Step(1, Input{Kind: ConnectionEstablished, Peer: p, Conn: id, Addr: []byte(addr), Dialer: dialer}, &out)
+	}
+	open(1, "one", true)
+	open(2, "two", true)
+	open(3, "in", false)
+	open(1, "one", true)
+	require.Len(t, k.links[0].conns, 3)
+	k.Step(1, Input{Kind: AddressChanged, Peer: p, Conn: 2, OldAddr: []byte("two"), Addr: []byte("zwei")}, &out)
+	k.Step(1, Input{Kind: ProtocolConfirmed, Peer: p, Conn: 3}, &out)
+	require.Empty(t, k.dir.Addrs(k.dir.Find(p.ID)), "where it comes from is not where it listens")
+	k.Step(1, Input{Kind: ProtocolConfirmed, Peer: p, Conn: 2}, &out)
+	require.Equal(t, Addrs("\x12\x04zwei"), k.dir.Addrs(k.dir.Find(p.ID)))
+	k.Step(1, Input{Kind: ProtocolConfirmed, Peer: p, Conn: 1}, &out)
+	require.Equal(t, Addrs("\x12\x04zwei\x12\x03one"), k.dir.Addrs(k.dir.Find(p.ID)))
+
+	// What is told of the peers of the table says which are connected.
+	fill(t, k, 1)
+	connected := 0
+	for _, info := range k.ClosestLocal([]byte("k"), nil) {
+		require.Equal(t, info.Peer == k.dir.Find(p.ID), info.Connection == Connected)
+		connected++
+	}
+	require.Equal(t, 2, connected)
+	require.Empty(t, k.PeerAddresses([]byte("stranger")))
+
+	// What one was heard to be at is not what another is.
+	var h heardAddrs
+	h.add(1, Addrs("\x12\x01x"))
+	h.add(2, Addrs("\x12\x01x"))
+	h.replace(2, []byte("x"), []byte("y"))
+	h.remove(2, []byte("x"))
+	require.Equal(t, []Addrs{Addrs("\x12\x01x"), Addrs("\x12\x01y")}, []Addrs{h.of(1), h.of(2)})
+	h.remove(2, []byte("y"))
+	require.Equal(t, Addrs("\x12\x01x"), h.of(1))
+}
