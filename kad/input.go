@@ -54,7 +54,7 @@ const (
 	OpBootstrap       //
 	OpStartProviding  // Key
 	OpStopProviding   // Key
-	OpGetProviders    // Key, N (0: all): nobody is asked if this node itself knows of so many
+	OpGetProviders    // Key, N (0: all): it ends as soon as so many are known, the first of all those of this node itself
 	OpSetMode         // Mode
 	OpFinish          // Query: end it early, with what it has
 	OpCancel          // Query: end it at once: nothing is sent any more, and what it has found is not given to anybody

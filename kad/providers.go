@@ -120,25 +120,41 @@ func (k *Kademlia) endProviding(now Time, q *query, late bool, out *Output) (ove
 	return true
 }
 
-// getProviders looks for providers of a key; those that this node knows of are told first. If N are enough for the application
-// and they are N, nobody is asked; it counts those who answer itself, and finishes the query when it has enough.
+// getProviders looks for providers of a key; those that this node knows of are told first. If N of them are enough for the
+// application, the Step that has brought so many ends the query and asks nobody more; the first one asks nobody at all if
+// this node knows of N.
 func (k *Kademlia) getProviders(now Time, in *Input, out *Output) {
 	q := k.begin(now, ResGetProviders, in.Key, out)
 	if q == nil {
 		return
 	}
+	q.enough = min(max(in.N, 0), maxProviders)
 	k.look(now, q, SendGetProviders, KeyOf(q.key), k.cfg.K, out)
 	first := len(out.peers)
 	k.appendProviders(now, q.key, out)
-	if own := out.since(first); len(own) > 0 {
-		k.event(now, q, false, out).Providers = own
-		q.providers += len(own)
+	k.tellProviders(now, q, out.since(first), out)
+	k.advance(now, q, out)
+}
+
+// tellProviders tells the application of providers, and ends a query that has enough.
+func (k *Kademlia) tellProviders(now Time, q *query, found []PeerInfo, out *Output) {
+	if len(found) == 0 {
+		return
 	}
-	if in.N > 0 && q.providers >= in.N {
-		q.early = true
+	k.event(now, q, false, out).Providers = found
+	q.providers += len(found)
+	for i := range found {
+		if len(q.named) == q.enough {
+			break
+		}
+		key := KeyOf(found[i].ID)
+		if at := key.Prefix64(); !slices.Contains(q.named, at) {
+			q.named = append(q.named, at)
+		}
+	}
+	if q.enough > 0 && len(q.named) == q.enough {
 		q.search.Finish()
 	}
-	k.advance(now, q, out)
 }
 
 // maxProviders is how many providers of one answer are told: as many as a frame of 64 KiB can name.
@@ -160,10 +176,7 @@ func (k *Kademlia) providersFound(now Time, q *query, named []PeerInfo, out *Out
 		}
 	}
 	out.peers = out.peers[:first+onlyFirst(out.peers[first:])]
-	if found := out.since(first); len(found) > 0 {
-		k.event(now, q, false, out).Providers = found
-		q.providers += len(found)
-	}
+	k.tellProviders(now, q, out.since(first), out)
 }
 
 // onlyFirst moves those peers to the front that no other before them is the same as, in their order, and says how many they

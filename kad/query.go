@@ -35,6 +35,8 @@ type query struct {
 	found     bool
 	holders   []holder // get: who had a record
 	providers int      // get of providers: how many were told, each as often as an answer named it
+	enough    int      // get of providers: how many different ones end it; 0: it goes on to its end
+	named     []uint64 // which ones those are so far, by the first bits of their keys; enough of them at the most
 	quorum    Quorum
 	targets   []int // bootstrap: the buckets still to be refreshed
 	early     bool  // the application has ended it
