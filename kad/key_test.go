@@ -81,3 +81,14 @@ func TestDistance(t *testing.T) {
 		require.NotZero(t, c.Compare(&a, &b))
 	}
 }
+
+// Keys that differ in one bit are not equal.
+func TestKeyEqual(t *testing.T) {
+	a, b := KeyOf([]byte("k")), KeyOf([]byte("k"))
+	require.True(t, a.Equal(&b))
+	for i := range KeyBits {
+		b[i/8] ^= 0x80 >> (i % 8)
+		require.False(t, a.Equal(&b))
+		b[i/8] ^= 0x80 >> (i % 8)
+	}
+}

@@ -469,3 +469,19 @@ func TestOverdueRequest(t *testing.T) {
 	require.Nil(t, l.request(peers[1]))
 	require.Nil(t, l.request(peers[2]))
 }
+
+// A peer that is put off until nobody else is left was not asked, so it has not failed either; and a request to store has four
+// times the patience of another, but not a failed one's whole time.
+func TestPutOffIsNoFailure(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, Patience: Second})
+	fill(t, k, 3)
+	near := k.FindClosestLocal([]byte("k"), nil, 3, nil)
+	k.pacing.stragglers = []straggler{{query: 99, asked: 1, peer: near[0].Peer}}
+	out := new(Output)
+	k.Step(2, Input{Kind: OpGetClosestPeers, Key: []byte("k")}, out)
+	require.Len(t, out.Commands, 2)
+	require.Equal(t, Stats{Requests: 2, Start: 2}, k.queries[0].stats)
+
+	k.Step(2, Input{Kind: OpPutRecordTo, Valid: valid(t, "k", "v"), Closer: near}, out)
+	require.Equal(t, 2+Time(storingPatience*Second), k.queries[1].fixed.Deadline())
+}

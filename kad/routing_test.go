@@ -2,6 +2,7 @@ package kad
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -231,4 +232,34 @@ func TestConnectionsAreApart(t *testing.T) {
 	require.Equal(t, []Addrs{Addrs("\x12\x01x"), Addrs("\x12\x01y")}, []Addrs{h.of(1), h.of(2)})
 	h.remove(2, []byte("y"))
 	require.Equal(t, Addrs("\x12\x01x"), h.of(1))
+}
+
+// By a host that tells of no single connections a peer that serves enters all the same; one may be entered without an
+// address if one is known. Whoever gets a place, be it free or another's, is a reason to bootstrap; who only waits is none.
+func TestWaysIntoTheTable(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer, BucketSize: 1, ProbeInterval: -1})
+	rng := rand.New(rand.NewPCG(1, 31))
+	var out Output
+	in := func(now Time) PeerInfo { // a peer of bucket 0, whose address is known
+		p := k.dir.put(keyIn(rng, k.key, 0))
+		k.dir.SetAddrs(p, Addrs("\x12\x01x"))
+		k.Step(now, Input{Kind: InConnected, Peer: PeerInfo{Peer: p}}, &out)
+		return PeerInfo{Peer: p}
+	}
+	due := func() Time { return k.schedule.automatic }
+
+	first := in(1)
+	k.Step(1, Input{Kind: ProtocolConfirmed, Peer: first, Conn: 7}, &out)
+	require.Equal(t, RoutingUpdated, out.Events[0].Kind)
+	require.Equal(t, 1+Time(Second/2), due(), "the default")
+	k.Step(1, Input{Kind: InDisconnected, Peer: first}, &out)
+
+	second := in(2)
+	k.Step(2, Input{Kind: OpAddAddress, Peer: second}, &out)
+	require.Equal(t, UpdatePending, out.Update)
+	require.Equal(t, 1+Time(Second/2), due(), "it waits")
+	k.Step(3, Input{Kind: QueryError, Err: ErrUnsupported, Peer: first, Query: 9}, &out)
+	present, _ := k.table.Contains(second.Peer)
+	require.True(t, present)
+	require.Equal(t, 3+Time(Second/2), due())
 }

@@ -510,3 +510,17 @@ func TestAddProviderManyEntries(t *testing.T) {
 	require.Len(t, providers, 1)
 	require.Equal(t, Addrs("\x12\x01x\x12\x01y"), providers[0].Addrs)
 }
+
+// The same Output takes no more room for a thousand steps than for ten.
+func TestOutputDoesNotGrow(t *testing.T) {
+	k := newNode(t, Config{Mode: ModeServer})
+	fill(t, k, 100)
+	var out Output
+	size := func(steps int) [4]int {
+		for range steps {
+			k.Step(1, Input{Kind: FindNodeReq, Peer: PeerInfo{ID: []byte("asker"), Addrs: Addrs("\x12\x01x")}, Key: []byte("peer 7")}, &out)
+		}
+		return [4]int{cap(out.peers), cap(out.bytes), cap(out.Commands), cap(out.Events)}
+	}
+	require.Equal(t, size(10), size(1000))
+}
