@@ -29,13 +29,13 @@ func (n *Node) answerHeld(how kad.InputKind, request kad.RequestID) error {
 
 // serveStep is step for a request of a peer. A request that is held comes with the channel on which its answer will be
 // sent, and one that has changed the store with the commit that must be waited for before it is acknowledged.
-func (n *Node) serveStep(x *exchange) (now kad.Time, held chan kad.Command, stored *commit) {
+func (n *Node) serveStep(x *exchange) (now kad.Time, held chan heldAnswer, stored *commit) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now = n.stepLocked(&x.in, &x.out)
 	if x.in.Kind == kad.PutRecord || x.in.Kind == kad.AddProvider {
 		if n.cfg.Kad.FilterRecords && x.answer() == nil {
-			held = make(chan kad.Command, 1)
+			held = make(chan heldAnswer, 1)
 			n.held[x.in.Request] = held
 		} else {
 			stored = n.journal.ticket()
@@ -45,19 +45,26 @@ func (n *Node) serveStep(x *exchange) (now kad.Time, held chan kad.Command, stor
 	return now, held, stored
 }
 
+// heldAnswer is the answer to a held request, with the commit of the very step that stored. A commit that the stream asked
+// for later could be the next one, which writes that a failed one was undone, and succeeds.
+type heldAnswer struct {
+	kad.Command
+	stored *commit
+}
+
 // respond hands the answer to a held request to the stream that waits for it. It is called under the lock.
 func (n *Node) respond(c *kad.Command) {
 	if held := n.held[c.Request]; held != nil {
 		delete(n.held, c.Request)
 		answer := *c
 		answer.Providers, answer.Peer = clonePeers(c.Providers), clonePeers([]kad.PeerInfo{c.Peer})[0]
-		held <- answer // there is room for the one answer
+		held <- heldAnswer{answer, n.journal.ticket()} // there is room for the one answer
 	}
 }
 
 // awaitAnswer waits for the answer to a held request, and for the disk; nil: there is none, because the request was refused,
 // the peer has gone or the node is closed.
-func (st *inboundStream) awaitAnswer(request kad.RequestID, held chan kad.Command) *kad.Command {
+func (st *inboundStream) awaitAnswer(request kad.RequestID, held chan heldAnswer) *kad.Command {
 	gone := make(chan struct{}) // closed if the stream ends other than by the peer having said all it had to
 	watched := make(chan struct{})
 	// The core answers in time, but for a peer whose last connection is gone; and a stream that its peer has closed for
@@ -76,7 +83,7 @@ func (st *inboundStream) awaitAnswer(request kad.RequestID, held chan kad.Comman
 			close(gone)
 		}
 	}()
-	var answer kad.Command
+	var answer heldAnswer
 	ok := false
 	select {
 	case answer = <-held:
@@ -96,11 +103,8 @@ func (st *inboundStream) awaitAnswer(request kad.RequestID, held chan kad.Comman
 	}
 	st.renewed = 0
 	st.renew(st.n.clock.now())
-	st.n.mu.Lock()
-	stored := st.n.journal.ticket()
-	st.n.mu.Unlock()
-	if stored.wait() != nil {
+	if answer.stored.wait() != nil {
 		return nil
 	}
-	return &answer
+	return &answer.Command
 }

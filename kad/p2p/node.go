@@ -43,9 +43,9 @@ type Node struct {
 	peers    map[peer.ID]int // how many connections there are
 	own      ownAddrs
 	queries  map[kad.QueryID]*query
-	later    []kad.Input                        // inputs that came up while the lock was held for another
-	held     map[kad.RequestID]chan kad.Command // streams whose request is held, see held.go
-	journal  *journal                           // nil: memory only
+	later    []kad.Input                       // inputs that came up while the lock was held for another
+	held     map[kad.RequestID]chan heldAnswer // streams whose request is held, see held.go
+	journal  *journal                          // nil: memory only
 
 	events   chan kad.Event
 	watched  atomic.Bool // somebody called Events
@@ -87,7 +87,7 @@ func New(cfg Config) (*Node, error) {
 		own:      ownAddrs{listen: make(map[string]bool), external: make(map[string]bool)},
 		redial:   redial{stir: make(chan struct{}, 1)},
 		queries:  make(map[kad.QueryID]*query),
-		held:     make(map[kad.RequestID]chan kad.Command),
+		held:     make(map[kad.RequestID]chan heldAnswer),
 		events:   make(chan kad.Event, cfg.Limits.Events),
 		stir:     make(chan struct{}, 1),
 	}
