@@ -159,3 +159,17 @@ func TestHeldOperation(t *testing.T) {
 	require.NoError(t, n.Accept(next().Request))
 	require.NoError(t, <-done)
 }
+
+// Nothing tells of a peer that half-closed its stream and then went away, but the request is let go of all the same.
+func TestHeldHalfClosed(t *testing.T) {
+	n, next := holding(t, func(c *p2p.Config) { c.Kad.PeerTimeout = int64(50 * time.Millisecond) })
+	h := connect(t, bare(t), n)
+	s := open(t, h, n.ID()).send(record("/v/a", "ok a"))
+	require.NoError(t, s.s.CloseWrite())
+	ev := next()
+	require.NoError(t, h.Network().ClosePeer(n.ID()))
+	require.Eventually(t, func() bool { return p2p.Held(n) == 0 }, bound, tick)
+	require.Eventually(t, func() bool { return n.Refuse(ev.Request) != nil }, bound, tick)
+	_, ok := n.Store().Get([]byte("/v/a"))
+	assert.False(t, ok)
+}
