@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,5 +177,26 @@ func TestSelectionInAnyOrder(t *testing.T) {
 		}
 		assert.Len(t, winners, 1, ns)
 		assert.Equal(t, winners, gets, ns)
+	}
+}
+
+// Many put values of one key at once through a foreign validator: the one that Select takes is what is left.
+func TestForeignAtOnce(t *testing.T) {
+	for range 10 {
+		n := serving(t, nil, func(c *Config) { c.Validators = map[string]kad.Validator{"f": Foreign(choosing(shortest))} })
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				for j := range 8 {
+					value := bytes.Repeat([]byte{'x'}, 1+(i*8+j*37)%64)
+					if err := n.Store().Put(StoredRecord{Key: []byte("/f/a"), Value: value}); err != nil {
+						assert.ErrorIs(t, err, kad.ErrWorseRecord)
+					}
+				}
+			})
+		}
+		all.Wait()
+		r, _ := n.Store().Get([]byte("/f/a"))
+		assert.Equal(t, "x", string(r.Value))
 	}
 }
