@@ -35,7 +35,7 @@ func (e *Env) take(a args, f func(message)) error {
 	if len(a.words) > 0 {
 		v, err := strconv.Atoi(a.words[0])
 		if err != nil {
-			return fmt.Errorf("N is %q: a whole number wanted", a.words[0])
+			return fmt.Errorf("how many: %q: a whole number wanted", a.words[0])
 		}
 		n = v
 	}
