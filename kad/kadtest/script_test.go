@@ -51,7 +51,7 @@ func TestScriptErrors(t *testing.T) {
 		"nodes A\nsend A":                                    `two nodes and a request wanted`,
 		"nodes A\nsend A B ping":                             `no node "B"`,
 		"nodes A B\nsend A B pong":                           `no request "pong"`,
-		"deliver many":                                       `N is "many": a whole number wanted`,
+		"deliver many":                                       `how many: "many": a whole number wanted`,
 		"stabilize x":                                        `unexpected "x"`,
 		"advance":                                            `a duration wanted`,
 		"run soon":                                           `DURATION: a duration as 1h30m wanted, not "soon"`,
