@@ -153,14 +153,26 @@ func (s *MemoryStore) keepProviders(i int32, keep func(*ProviderRecord) bool) in
 }
 
 // Expire takes what is due from the tops of the two heaps: n removals cost n·log(size), and nothing is walked.
-func (s *MemoryStore) Expire(now Time, limit int) int {
+func (s *MemoryStore) Expire(now Time, limit int) int { return s.ExpireEach(now, limit, nil) }
+
+// ExpireEach is Expire that tells of each key, whose record or some of whose providers have expired, before they are gone. The
+// key is the store's own, and the store must not be changed meanwhile.
+func (s *MemoryStore) ExpireEach(now Time, limit int, tell func(key []byte, providers bool)) int {
 	removed := 0
 	for n := 0; n < limit && expired(s.records.next(), now); n++ {
-		s.Remove(s.records.at(s.records.first()).Key)
+		key := s.records.at(s.records.first()).Key
+		if tell != nil {
+			tell(key, false)
+		}
+		s.Remove(key)
 		removed++
 	}
 	for n := 0; n < limit && expired(s.providers.next(), now); n++ {
-		removed += s.keepProviders(s.providers.first(), func(r *ProviderRecord) bool { return !expired(r.Expires, now) })
+		first := s.providers.first()
+		if tell != nil {
+			tell(s.providers.at(first).key, true)
+		}
+		removed += s.keepProviders(first, func(r *ProviderRecord) bool { return !expired(r.Expires, now) })
 	}
 	return removed
 }

@@ -46,10 +46,10 @@ type Config struct {
 	Validators map[string]kad.Validator
 
 	// Datastore takes a journal of what is stored, so that it outlives the process: what was acknowledged is on disk. nil:
-	// memory only. Nodes that share a datastore have a prefix each (go-datastore's namespace.Wrap). Close leaves it open.
-	// It needs room for what Kad.Limits let the memory hold, a third more for the text that it is written in.
-	// What is put before Start is written by Start; a node that is closed before has written nothing. A datastore that hangs
-	// makes Close wait for as long: Close that returned earlier would leave a writer in a datastore that its owner may close.
+	// memory only. It needs room for what Kad.Limits let the memory hold, a third more for the text that it is written in.
+	// All keys begin with /kadbench, so that others may use it too; nodes that share it have a prefix each (go-datastore's
+	// namespace.Wrap). Close leaves it open. Close waits for what is being written, as long as the datastore does, which is
+	// given a minute by its context: Close that returned earlier would leave a writer in a datastore that its owner may close.
 	Datastore datastore.Batching
 
 	// Metrics is where the metrics of the node are registered from Start to Close (metrics.go names them); nil: none are

@@ -15,8 +15,8 @@ import (
 )
 
 // An entry of the journal is the record of one key, or all providers of one key, so that their order is kept too. Its key in
-// the datastore is /record/K or /providers/K, where K is the key in base64url without padding. Its value is the CRC-32C of
-// the rest, big endian, and then a JSON object, journalEntry. Times are Unix nanoseconds, bytes are base64.
+// the datastore is /kadbench/record/K or /kadbench/providers/K, where K is the key in base64url without padding. Its value is
+// the CRC-32C of the rest, big endian, and then a JSON object, journalEntry. Times are Unix nanoseconds, bytes are base64.
 
 // entryVersion is written into each entry. One of another version is left where it is: a later program may know it.
 const entryVersion = 1
@@ -48,9 +48,12 @@ type entryName struct {
 	key       string
 }
 
+// All entries stand below one name of our own, so that a datastore may be shared with other programs: go-libp2p-kad-dht
+// deletes what it cannot read below /providers.
 const (
-	recordPrefix    = "/record/"
-	providersPrefix = "/providers/"
+	journalPrefix   = "/kadbench"
+	recordPrefix    = journalPrefix + "/record/"
+	providersPrefix = journalPrefix + "/providers/"
 )
 
 func (e entryName) datastoreKey() datastore.Key {

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -69,11 +70,7 @@ func (st *inboundStream) awaitAnswer(request kad.RequestID, held chan heldAnswer
 	watched := make(chan struct{})
 	// The core answers in time, but for a peer whose last connection is gone; and a stream that its peer has closed for
 	// writing tells no more of that.
-	patience := 2 * st.n.cfg.Kad.PeerTimeout
-	if patience == 0 {
-		patience = 2 * kad.Duration(10*time.Second)
-	}
-	late := time.NewTimer(time.Duration(patience))
+	late := time.NewTimer(2 * time.Duration(st.n.core.Config().PeerTimeout))
 	defer late.Stop()
 	// A request may be held for longer than a stream may be silent.
 	_ = st.s.SetDeadline(time.Time{})
@@ -103,8 +100,19 @@ func (st *inboundStream) awaitAnswer(request kad.RequestID, held chan heldAnswer
 	}
 	st.renewed = 0
 	st.renew(st.n.clock.now())
-	if answer.stored.wait() != nil {
+	if !st.written(answer.stored) {
 		return nil
 	}
 	return &answer.Command
+}
+
+// written waits until a request may be acknowledged. Who asked waits no longer than PeerTimeout, and a disk that hangs shall
+// not keep the places of a connection, on which others ask for what needs no disk.
+func (st *inboundStream) written(stored *commit) bool {
+	if stored == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(st.n.ctx, time.Duration(st.n.core.Config().PeerTimeout))
+	defer cancel()
+	return stored.wait(ctx) == nil
 }

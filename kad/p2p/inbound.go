@@ -191,7 +191,7 @@ func (st *inboundStream) exchange(x *exchange) bool {
 	answer := x.answer()
 	if held != nil {
 		answer = st.awaitAnswer(x.in.Request, held)
-	} else if stored.wait() != nil {
+	} else if !st.written(stored) {
 		return false
 	}
 	if answer == nil || answer.Kind == kad.Reset {

@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/ipfs/go-datastore"
 
@@ -23,12 +24,15 @@ type journal struct {
 	stir  chan struct{}
 
 	// Guarded by Node.mu.
-	running bool
-	last    *commit // set when it runs no more: nothing can be stored
-	next    *commit // of what has changed
-	flying  *commit // of what is being written; nil: nothing is
-	stats   JournalStats
+	next   *commit // of what has changed
+	flying *commit // of what is being written; nil: nothing is
+	over   bool    // nobody writes any more, and next has failed
+	stats  JournalStats
 }
+
+// writeTimeout is for datastores that heed their context, so that one which hangs fails, and does not keep Close for ever. A
+// healthy one writes in milliseconds.
+const writeTimeout = time.Minute
 
 // commit is one write, for those who wait for it.
 type commit struct {
@@ -43,13 +47,18 @@ func (c *commit) end(err error) {
 	close(c.done)
 }
 
-// wait waits for a commit and says what came of it. A nil commit is none to wait for.
-func (c *commit) wait() error {
+// wait waits for a commit and says what came of it; if the context ends before, nobody knows. A nil commit is none to wait
+// for. The writer ends each, also when the node is closed.
+func (c *commit) wait(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	<-c.done // the writer ends each, also when the node is closed
-	return c.err
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // JournalStats count what a journal has done. The first five are of Start.
@@ -75,8 +84,7 @@ func (n *Node) Journal() JournalStats {
 
 func newJournal(n *Node, ds datastore.Batching) *journal {
 	j := &journal{n: n, ds: ds, stir: make(chan struct{}, 1), next: newCommit()}
-	j.store = newJournalStore(n.cfg.Kad.Limits, n.core.Directory())
-	j.store.changed = j.wake
+	j.store = newJournalStore(n.cfg.Kad.Limits, n.core.Directory(), j.wake)
 	n.core.SetStore(j.store)
 	return j
 }
@@ -93,9 +101,7 @@ func (j *journal) ticket() *commit {
 	switch {
 	case j == nil:
 		return nil
-	case !j.running: // not yet: what is stored now is written when it begins
-		return j.last
-	case len(j.store.before) > 0:
+	case j.over, len(j.store.before) > 0:
 		j.wake()
 		return j.next
 	}
@@ -104,20 +110,18 @@ func (j *journal) ticket() *commit {
 
 // run writes what changes until the node is closed, and then what has changed last.
 func (j *journal) run() {
-	for {
+	for j.n.ctx.Err() == nil {
 		select {
 		case <-j.stir:
 			j.commit()
-			continue
 		case <-j.n.ctx.Done():
 		}
-		j.commit()
-		j.n.mu.Lock()
-		j.running, j.last = false, j.next
-		j.last.end(ErrClosed)
-		j.n.mu.Unlock()
-		return
 	}
+	j.commit()
+	j.n.mu.Lock()
+	j.over = true
+	j.next.end(ErrClosed)
+	j.n.mu.Unlock()
 }
 
 // commit writes what has changed.
@@ -161,7 +165,8 @@ func (j *journal) commit() {
 
 // write writes entries and syncs. It is not bound to the node's context, so that Close still writes the last.
 func (j *journal) write(states map[entryName]entryState) error {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
 	batch, err := j.ds.Batch(ctx)
 	if err != nil {
 		return err
@@ -182,7 +187,7 @@ func (j *journal) write(states map[entryName]entryState) error {
 	if err := batch.Commit(ctx); err != nil {
 		return err
 	}
-	return j.ds.Sync(ctx, datastore.NewKey("/"))
+	return j.ds.Sync(ctx, datastore.NewKey(journalPrefix))
 }
 
 // stores says whether who runs an input is told that something is stored or no longer so.

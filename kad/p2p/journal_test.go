@@ -129,13 +129,13 @@ func FuzzJournalEntry(f *testing.F) {
 	e := journalEntry{Version: entryVersion, Key: []byte("k"), Record: &entryRecord{Value: []byte("v"), Received: 1, Expires: 2}}
 	b, err := e.encode()
 	require.NoError(f, err)
-	f.Add("/record/aw", b[4:])
+	f.Add("/kadbench/record/aw", b[4:])
 	p := journalEntry{Version: entryVersion, Key: []byte("k"), Providers: []entryProvider{
 		{ID: append([]byte{0x12, 32}, make([]byte, 32)...), Addrs: []byte{0x12, 1, 4}, Received: 1}}}
 	b, err = p.encode()
 	require.NoError(f, err)
-	f.Add("/providers/aw", b[4:])
-	f.Add("/record/aw", []byte(`{"Version":2}`))
+	f.Add("/kadbench/providers/aw", b[4:])
+	f.Add("/kadbench/record/aw", []byte(`{"Version":2}`))
 	f.Fuzz(func(t *testing.T, key string, body []byte) {
 		name, ok := parseEntryName(key)
 		if !ok {
@@ -285,7 +285,7 @@ func TestJournalStart(t *testing.T) {
 			}
 		})
 	}
-	junk := datastore.RawKey("/record/AAAA")
+	junk := datastore.RawKey("/kadbench/record/AAAA")
 	require.NoError(t, ds.Put(t.Context(), junk, []byte("no entry at all")))
 	n = restart(nil)
 	assert.Equal(t, JournalStats{Restored: 7, Corrupt: 1}, n.Journal())

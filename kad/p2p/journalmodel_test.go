@@ -123,10 +123,10 @@ func TestHeldWriteFails(t *testing.T) {
 	n.respond(&kad.Command{Kind: kad.RespondPutRecord, Request: 7})
 	first := n.journal.ticket()
 	n.mu.Unlock()
-	require.ErrorIs(t, first.wait(), errDisk)
+	require.ErrorIs(t, first.wait(t.Context()), errDisk)
 	ds.at.Store(nil)
 	answer := <-held
-	assert.ErrorIs(t, answer.stored.wait(), errDisk)
+	assert.ErrorIs(t, answer.stored.wait(t.Context()), errDisk)
 	_, ok := n.Store().Get([]byte("/v/a"))
 	assert.False(t, ok)
 }

@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	dsquery "github.com/ipfs/go-datastore/query"
@@ -9,27 +10,24 @@ import (
 	"github.com/kadbench/kadbench/kad"
 )
 
-// start feeds the journal back into the store and begins to write. What was stored by hand before Start is newer and stays.
-// Memory and journal agree at the end: what has expired, is not valid any more or finds no room leaves the journal.
-func (j *journal) start(ctx context.Context) error {
-	if err := j.load(ctx); err != nil {
+// load feeds the journal back into the store, which nobody has used yet. Memory and journal agree at the end: what has
+// expired, is not valid any more or finds no room leaves the journal with the first write. It reads one entry after another
+// and asks the context before each, for a datastore need not.
+func (j *journal) load(ctx context.Context) error {
+	if err := j.read(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	j.n.mu.Lock()
-	j.running = true
-	j.n.mu.Unlock()
-	j.n.work.Go(j.run)
 	return nil
 }
 
-func (j *journal) load(ctx context.Context) error {
+func (j *journal) read(ctx context.Context) error {
 	for _, prefix := range []string{recordPrefix, providersPrefix} {
 		entries, err := j.ds.Query(ctx, dsquery.Query{Prefix: prefix})
 		if err != nil {
 			return err
 		}
 		for r := range entries.Next() {
-			if err = r.Error; err != nil {
+			if err = errors.Join(r.Error, ctx.Err()); err != nil {
 				break
 			}
 			j.take(r.Key, r.Value)
@@ -60,9 +58,6 @@ func (j *journal) take(key string, value []byte) {
 
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, newer := j.store.before[name]; newer {
-		return
-	}
 	j.stats.Expired += expired
 	j.stats.Invalid += invalid
 	j.stats.Refused += j.store.restore(st, now)

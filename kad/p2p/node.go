@@ -136,6 +136,12 @@ func (n *Node) Start(ctx context.Context) error {
 	if n.started || n.closed {
 		return fmt.Errorf("start: %w", ErrClosed)
 	}
+	if n.journal != nil { // before anybody is served, or may change what is stored
+		if err := n.journal.load(ctx); err != nil {
+			_ = n.close()
+			return fmt.Errorf("start: %w", err)
+		}
+	}
 	h := n.host
 	if n.ownsHost {
 		var err error
@@ -151,16 +157,13 @@ func (n *Node) Start(ctx context.Context) error {
 	n.timer.Stop()
 	n.started = true
 	n.mu.Unlock()
+	if n.journal != nil {
+		n.work.Go(n.journal.run)
+	}
 
 	if err := n.metrics.register(n.cfg.Metrics); err != nil {
 		_ = n.close()
 		return fmt.Errorf("metrics: %w", err)
-	}
-	if n.journal != nil { // before anybody is served
-		if err := n.journal.start(ctx); err != nil {
-			_ = n.close()
-			return fmt.Errorf("start: %w", err)
-		}
 	}
 	n.applyMode() // first, so that identify tells of the protocol from the beginning
 	if err := n.watchHost(); err != nil {

@@ -38,7 +38,7 @@ func (n *Node) start(ctx context.Context, in kad.Input, target []byte) (*query, 
 		return nil, fmt.Errorf("%w: a key of %d bytes makes a request of %d, at most %d", ErrInvalid, len(in.Key), size, n.limits.SendBytes)
 	}
 	q := &query{n: n, target: target, observed: routing.SubscribesToQueryEvents(ctx), wake: make(chan struct{}, 1)}
-	err := n.do(in, func(out *kad.Output) {
+	err := n.doWithin(ctx, in, func(out *kad.Output) {
 		if out.Err == nil {
 			// Before the events of this very Step are handed on: it may have ended the query already.
 			q.id = out.Query
@@ -46,7 +46,7 @@ func (n *Node) start(ctx context.Context, in kad.Input, target []byte) (*query, 
 		}
 	})
 	if err != nil {
-		if q.id != 0 { // it could not be journalled
+		if q.id != 0 { // it could not be journalled, or not in time
 			q.stop(kad.OpCancel)
 		}
 		return nil, operationError(err)

@@ -77,7 +77,7 @@ func (n *Node) PutValue(ctx context.Context, key string, value []byte, options .
 	case err != nil:
 	case o.offline:
 		if err = ctx.Err(); err == nil {
-			err = n.Store().Put(StoredRecord{Key: []byte(key), Value: value, Publisher: n.id})
+			err = n.Store().put(ctx, StoredRecord{Key: []byte(key), Value: value, Publisher: n.id})
 		}
 	default:
 		var res PutResult
@@ -186,7 +186,7 @@ func (n *Node) Provide(ctx context.Context, c cid.Cid, announce bool) error {
 		if ttl := n.core.Config().ProviderTTL; ttl > 0 {
 			r.Expires = wallTime(n.clock.now() + kad.Time(ttl))
 		}
-		err = n.Store().AddProvider(r)
+		err = n.Store().addProvider(ctx, r)
 	}
 	if err != nil {
 		return fmt.Errorf("provide: %w", err)

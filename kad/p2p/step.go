@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -17,9 +18,14 @@ const minWait = time.Millisecond
 
 // do runs an input that nobody waits for, or whose result see reads under the lock before it is handed on.
 func (n *Node) do(in kad.Input, see func(out *kad.Output)) error {
+	return n.doWithin(context.Background(), in, see)
+}
+
+// doWithin is do that waits for the disk no longer than the context lasts.
+func (n *Node) doWithin(ctx context.Context, in kad.Input, see func(out *kad.Output)) error {
 	stored, err := n.doLocked(in, see)
 	if err == nil {
-		err = stored.wait()
+		err = stored.wait(ctx)
 	}
 	return err
 }

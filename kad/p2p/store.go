@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -16,7 +17,8 @@ import (
 // copy. Nothing is sent to anybody; but what is put here is answered with, and given out again by the node's jobs.
 type Store struct{ n *Node }
 
-// Store may be called before Start too.
+// Store may be called before Start too. With Config.Datastore it can be changed only while the node runs (ErrClosed), since
+// before nobody knows what is there; and what has changed it returns when that is on disk.
 func (n *Node) Store() Store { return Store{n} }
 
 // StoredRecord is a record as the store holds it.
@@ -60,7 +62,9 @@ func (s Store) Records() []StoredRecord {
 
 // Put stores a record in the place of any other of its key. It is validated first (ErrInvalid, ErrNamespace), and refused
 // if a better one is there (ErrInvalid) or where the store's limits are reached: kad.ErrMaxRecords, ErrTooLarge.
-func (s Store) Put(r StoredRecord) error {
+func (s Store) Put(r StoredRecord) error { return s.put(context.Background(), r) }
+
+func (s Store) put(ctx context.Context, r StoredRecord) error {
 	now := s.n.clock.now()
 	rec := kad.Record{Key: r.Key, Value: r.Value, Publisher: []byte(r.Publisher), Received: coreTime(r.Received), Expires: coreTime(r.Expires)}
 	if rec.Received == 0 {
@@ -68,7 +72,7 @@ func (s Store) Put(r StoredRecord) error {
 	}
 	valid, err := kad.Validate(s.n.records, rec, now)
 	if err == nil {
-		err = s.n.changeStore(func(store kad.Store) error {
+		err = s.n.changeStore(ctx, func(store kad.Store) error {
 			if old, ok := store.Get(r.Key); ok && (old.Expires == 0 || old.Expires > now) && bytes.Compare(valid.Rank(), old.Rank) < 0 {
 				return kad.ErrWorseRecord
 			}
@@ -83,7 +87,7 @@ func (s Store) Put(r StoredRecord) error {
 
 // Remove forgets the record of a key, whoever published it.
 func (s Store) Remove(key []byte) error {
-	return s.n.changeStore(func(store kad.Store) error {
+	return s.n.changeStore(context.Background(), func(store kad.Store) error {
 		store.Remove(key)
 		return nil
 	})
@@ -117,9 +121,10 @@ func (s Store) Provided() []StoredProvider {
 
 // AddProvider stores that a peer provides a key, in the place of what the same peer said before. A newcomer to a full list
 // is ignored, but for this node itself: then the one that came last makes room. Of this node no addresses are kept: those
-// of the moment are told. ErrInvalid: an id that is none, or a
-// key that is empty or too long; kad.ErrMaxProviderKeys.
-func (s Store) AddProvider(r StoredProvider) error {
+// of the moment are told. ErrInvalid: an id that is none, or a key that is empty or too long; kad.ErrMaxProviderKeys.
+func (s Store) AddProvider(r StoredProvider) error { return s.addProvider(context.Background(), r) }
+
+func (s Store) addProvider(ctx context.Context, r StoredProvider) error {
 	if !validID([]byte(r.Provider.ID)) {
 		return fmt.Errorf("store: add provider: %w: peer id %x", ErrInvalid, string(r.Provider.ID))
 	}
@@ -130,7 +135,7 @@ func (s Store) AddProvider(r StoredProvider) error {
 	if r.Provider.ID != s.n.id {
 		rec.Addrs = appendAddrs(nil, r.Provider.Addrs, s.n.servedAddr)
 	}
-	err := s.n.changeStore(func(store kad.Store) error {
+	err := s.n.changeStore(ctx, func(store kad.Store) error {
 		rec.Provider = s.n.core.Directory().Intern([]byte(r.Provider.ID))
 		if err := store.AddProvider(rec); err != nil || r.Provider.ID != s.n.id {
 			return err
@@ -150,7 +155,7 @@ func (s Store) AddProvider(r StoredProvider) error {
 
 // RemoveProvider forgets that a peer provides a key.
 func (s Store) RemoveProvider(key []byte, id peer.ID) error {
-	return s.n.changeStore(func(store kad.Store) error {
+	return s.n.changeStore(context.Background(), func(store kad.Store) error {
 		if p := s.n.core.Directory().Find([]byte(id)); p != 0 {
 			store.RemoveProvider(key, p)
 		}
@@ -159,18 +164,18 @@ func (s Store) RemoveProvider(key []byte, id peer.ID) error {
 }
 
 // changeStore is how the store is changed by hand: between two steps, and what becomes due by it is not missed.
-func (n *Node) changeStore(change func(kad.Store) error) error {
+func (n *Node) changeStore(ctx context.Context, change func(kad.Store) error) error {
 	stored, err := n.changeLocked(change)
 	if err != nil {
 		return err
 	}
-	return stored.wait()
+	return stored.wait(ctx)
 }
 
 func (n *Node) changeLocked(change func(kad.Store) error) (*commit, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed {
+	if n.closed || !n.started && n.journal != nil {
 		return nil, ErrClosed
 	}
 	if err := change(n.core.Store()); err != nil {
