@@ -2,6 +2,7 @@ package nettest
 
 import (
 	"context"
+	"flag"
 	"slices"
 	"testing"
 	"time"
@@ -184,17 +185,19 @@ func (w *world) nearestFew(key string) []*member {
 	return near
 }
 
+var pairs = flag.Int("pairs", 7, "nodes of each kind in TestTwoDaysMixed; 20 take minutes")
+
 // TestTwoDaysMixed: in a network of both kinds, what ours has published and provided is found by both after more than two
 // days, since ours does so again. What theirs has provided, once, is found by both until 48 h have passed, and then by
 // nobody. (Records of theirs cannot be held against the clock: its stores count 48 h from the last time that a record was
 // sent to them, whatever the sender says of its expiry.)
 func TestTwoDaysMixed(t *testing.T) {
 	if testing.Short() || race {
-		t.Skip("two days of 14 nodes")
+		t.Skip("two days of nodes of both kinds")
 	}
 	t.Parallel()
-	inWorld(t, 8, 14, func(t *testing.T, w *world) {
-		w.grow(slices.Repeat([]join{oursForDays(20), theirsForDays()}, 7)...)
+	inWorld(t, 8, 2**pairs, func(t *testing.T, w *world) {
+		w.grow(slices.Repeat([]join{oursForDays(20), theirsForDays()}, *pairs)...)
 		w.pass(time.Minute)
 		own, other := w.members[0], w.members[1]
 		ofOurs, ofTheirs := newContent(w.rand), newContent(w.rand)
