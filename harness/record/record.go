@@ -4,15 +4,16 @@ import "time"
 
 // The types of a line. A reader passes over types it does not know: a later version may add some.
 const (
-	TypeRun     = "run"     // the first line
-	TypeTarget  = "target"  // a target said who it is: Target, Text (name and version)
-	TypeCase    = "case"    // a case began or ended: Event
-	TypeFrame   = "frame"   // bytes went over a stream: Dir, Bytes, Size
-	TypeStream  = "stream"  // a stream opened or ended: Event
-	TypeNote    = "note"    // something a reader of the log should know: Text
-	TypeDetail  = "detail"  // what stands beside the result in the very next line
-	TypeResult  = "result"  // one verdict
-	TypeSummary = "summary" // the last line
+	TypeRun       = "run"       // the first line
+	TypeTarget    = "target"    // a target said who it is: Target, Text (name and version)
+	TypeCase      = "case"      // a case began or ended: Event
+	TypeFrame     = "frame"     // bytes went over a stream: Dir, Bytes, Size
+	TypeStream    = "stream"    // a stream opened or ended: Event
+	TypeOperation = "operation" // an operation of the target began or ended: Event, Stream (its name), Text
+	TypeNote      = "note"      // something a reader of the log should know: Text
+	TypeDetail    = "detail"    // what stands beside the result in the very next line
+	TypeResult    = "result"    // one verdict
+	TypeSummary   = "summary"   // the last line
 )
 
 // The directions of a frame, seen from the harness.
