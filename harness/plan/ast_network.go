@@ -24,8 +24,8 @@ type (
 		// is the line's After.
 		AfterPeer string
 	}
-	// Op begins an operation of the target over its control channel.
-	Op struct {
+	// Operation begins an operation of the target over its control channel.
+	Operation struct {
 		Name, Target, Method string
 		Params               []Field
 	}
@@ -69,14 +69,14 @@ type (
 	}
 )
 
-func (When) stmt()     {}
-func (Answer) stmt()   {}
-func (Op) stmt()       {}
-func (Result) stmt()   {}
-func (Saw) stmt()      {}
-func (Never) stmt()    {}
-func (InFlight) stmt() {}
-func (Clock) stmt()    {}
+func (When) stmt()      {}
+func (Answer) stmt()    {}
+func (Operation) stmt() {}
+func (Result) stmt()    {}
+func (Saw) stmt()       {}
+func (Never) stmt()     {}
+func (InFlight) stmt()  {}
+func (Clock) stmt()     {}
 
 // AnswerHow is what kind of answer goes out.
 type AnswerHow uint8
