@@ -133,7 +133,7 @@ func (j *journal) commit() {
 		n.mu.Unlock()
 		return
 	}
-	j.store.before = make(map[entryName]entryState)
+	j.store.before, j.store.writing = make(map[entryName]entryState), len(changed)
 	states := make(map[entryName]entryState, len(changed))
 	for name := range changed {
 		states[name] = j.store.state(name)
@@ -146,7 +146,7 @@ func (j *journal) commit() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	flying := j.flying
-	j.flying = nil
+	j.flying, j.store.writing = nil, 0
 	if err == nil {
 		j.stats.Commits++
 		flying.end(nil)

@@ -12,6 +12,7 @@ type journalStore struct {
 	*kad.MemoryStore
 	dir     *kad.Directory
 	before  map[entryName]entryState // what is on disk of those that have changed
+	writing int                      // how many more are being written; they come back to before if that fails
 	changed func()                   // called after each change
 }
 
@@ -51,16 +52,16 @@ func (s *journalStore) note(name entryName, old entryState) {
 	s.changed()
 }
 
-// maxUnwritten changes wait at a time for a disk that is slow, or that fails: what failed to be written is written again, or
-// nobody knew what is there, so it waits too. 8192 is more than thirty-two requests each of 250 connections, and a disk that
-// syncs in 50 ms may take 160,000 a second. What is there can always be removed.
-const maxUnwritten = 1 << 13
+// maxUnwritten entries wait for a disk that is slow or fails, those included that are being written. What a failure undid waits
+// with them, for nobody knows whether it is on the disk; so a disk that fails for long must not gather the keys of all who
+// try. 16384 is the 32 requests each of 512 connections. What is stored can always be removed.
+const maxUnwritten = 1 << 14
 
 var errBehind = fmt.Errorf("%w: %d changes wait to be written", ErrJournal, maxUnwritten)
 
 // room says whether one more entry may change.
 func (s *journalStore) room(name entryName) error {
-	if _, known := s.before[name]; known || len(s.before) < maxUnwritten {
+	if _, known := s.before[name]; known || len(s.before)+s.writing < maxUnwritten {
 		return nil
 	}
 	s.changed() // let it be tried again
@@ -128,11 +129,9 @@ func (s *journalStore) Expire(now kad.Time, limit int) int {
 // undo makes all that has changed what it is on disk, but for what has expired. The entries still count as changed, for what
 // a write that failed has left on the disk nobody knows.
 func (s *journalStore) undo(now kad.Time) {
-	for name, old := range s.before { // first all that is to go, so that there is room for what is to come
+	for name := range s.before { // first all of it goes, so that there is room for what comes back
 		if !name.providers {
-			if !old.found {
-				s.MemoryStore.Remove([]byte(name.key))
-			}
+			s.MemoryStore.Remove([]byte(name.key))
 			continue
 		}
 		for _, r := range s.Providers([]byte(name.key), nil) {
