@@ -152,7 +152,13 @@ func (n *Node) disconnected(c network.Conn) {
 	}
 	delete(n.conns, c)
 	known.tell()
-	p := c.RemotePeer()
+	if p := c.RemotePeer(); !n.outbound.holdBack(p, known.id) {
+		n.connectionClosed(p, known.id)
+	}
+}
+
+// connectionClosed tells the core that a connection has ended. It wants Node.mu.
+func (n *Node) connectionClosed(p peer.ID, id kad.ConnID) {
 	n.peers[p]--
 	last := n.peers[p] == 0
 	if last {
@@ -161,7 +167,7 @@ func (n *Node) disconnected(c network.Conn) {
 	if n.closed {
 		return
 	}
-	n.tell(kad.Input{Kind: kad.ConnectionClosed, Peer: kad.PeerInfo{ID: []byte(p)}, Conn: known.id})
+	n.tell(kad.Input{Kind: kad.ConnectionClosed, Peer: kad.PeerInfo{ID: []byte(p)}, Conn: id})
 	if last {
 		n.tell(kad.Input{Kind: kad.InDisconnected, Peer: kad.PeerInfo{ID: []byte(p)}})
 	}

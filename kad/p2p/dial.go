@@ -36,9 +36,13 @@ type dial struct {
 	ready   chan struct{} // closed when it runs
 }
 
+func (o *outbound) connected(p peer.ID) bool {
+	return o.n.host.Network().Connectedness(p) == network.Connected
+}
+
 // reach connects to the peer of a request unless it is connected.
 func (o *outbound) reach(ctx context.Context, r *request) kad.ErrorKind {
-	if o.n.host.Network().Connectedness(r.peer) == network.Connected {
+	if o.connected(r.peer) {
 		return kad.ErrNone
 	}
 	r.asker.note(routing.DialingPeer, r.peer, "", nil)

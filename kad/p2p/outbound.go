@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
 
@@ -33,6 +34,7 @@ type peerQueue struct {
 	running int             // requests, and streams that are being ended
 	idle    []*clientStream // the one that has rested longest first
 	dial    *dial           // nil: nobody dials it
+	closed  []kad.ConnID    // connections that ended while a request was under way, of which the core is told after it
 }
 
 // request is one to send, with all that it needs once the lock is gone.
@@ -46,6 +48,7 @@ type request struct {
 	record    kad.Record
 	providers []kad.PeerInfo
 	deadline  time.Time
+	conn      network.Conn // on which it went out last; nil: on none
 }
 
 func (o *outbound) init(n *Node) {
@@ -108,20 +111,46 @@ func (o *outbound) run(q *peerQueue, r *request) {
 // next is the request that takes the place of one that is over; nil: none waits, and the place is free.
 func (o *outbound) next(q *peerQueue, p peer.ID) *request {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	if len(q.waiting) > 0 {
+		defer o.mu.Unlock()
 		r := q.waiting[0]
 		q.waiting = q.waiting[1:]
 		return r
 	}
 	q.running--
+	var closed []kad.ConnID
+	if q.running == 0 {
+		closed, q.closed = q.closed, nil
+	}
 	o.forget(p, q)
+	o.mu.Unlock()
+	if len(closed) > 0 {
+		o.n.mu.Lock()
+		defer o.n.mu.Unlock()
+		for _, id := range closed {
+			o.n.connectionClosed(p, id)
+		}
+	}
 	return nil
+}
+
+// holdBack says whether the core is told of a connection's end only later: requests are under way to the peer, and each is
+// tried again on another connection, or fails and says so itself. The core fails all of them at once when it hears that
+// the peer is gone. A request is bounded in time, and so is this. It is called under Node.mu.
+func (o *outbound) holdBack(p peer.ID, id kad.ConnID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	q := o.peers[p]
+	if q == nil || q.running == 0 || o.closed {
+		return false
+	}
+	q.closed = append(q.closed, id)
+	return true
 }
 
 // forget drops an empty queue; o.mu is held.
 func (o *outbound) forget(p peer.ID, q *peerQueue) {
-	if q.running == 0 && len(q.waiting) == 0 && len(q.idle) == 0 && q.dial == nil && o.peers[p] == q {
+	if q.running == 0 && len(q.waiting) == 0 && len(q.idle) == 0 && q.dial == nil && len(q.closed) == 0 && o.peers[p] == q {
 		delete(o.peers, p)
 	}
 }
@@ -148,34 +177,50 @@ func (o *outbound) perform(r *request) {
 
 func (o *outbound) step(in kad.Input) { _ = o.n.do(in, nil) }
 
-// attempt connects if need be, and asks on a stream that has rested or on a new one. A rested stream which turns out
-// to be dead before any byte of the reply came is replaced once.
+// attempt asks, and once more if the connection was there before and turned out to be at its end: peers and their connection
+// managers close connections as they like, and that one did says nothing about whether the peer would answer. That it may
+// have read the request before does no harm (unsettled says why).
 func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
 	if ctx.Err() != nil { // while it waited for its turn; no stream shall suffer for that
 		return kad.Input{}, kad.ErrTimeout
 	}
+	found := o.connected(r.peer)
+	in, why := o.once(ctx, r)
+	if found && why == kad.ErrReset && ctx.Err() == nil && (r.conn == nil || r.conn.IsClosed()) {
+		return o.once(ctx, r)
+	}
+	return in, why
+}
+
+// once connects if need be, and asks on a stream that has rested or on a new one. A rested stream which turns out to be dead
+// before any byte of the reply came is replaced.
+func (o *outbound) once(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
+	r.conn = nil
 	if why := o.reach(ctx, r); why != kad.ErrNone {
 		return kad.Input{}, why
 	}
 	r.noteSending()
-	st := o.take(r)
-	if st != nil {
+	if st := o.take(r); st != nil {
+		r.conn = st.s.Conn()
 		in, why, again := st.ask(ctx, r)
 		if !again {
 			return in, why
 		}
+		r.conn = nil
 	}
 	st, why := o.newStream(ctx, r)
 	if why != kad.ErrNone {
 		return kad.Input{}, why
 	}
+	r.conn = st.s.Conn()
 	in, why, _ := st.ask(ctx, r)
-	if !st.unsettled(why) || ctx.Err() != nil {
+	if !st.unsettled(why) || ctx.Err() != nil || r.conn.IsClosed() {
 		return in, why
 	}
 	if st, why = o.negotiated(ctx, r); why != kad.ErrNone {
 		return kad.Input{}, why
 	}
+	r.conn = st.s.Conn()
 	in, why, _ = st.ask(ctx, r)
 	return in, why
 }
