@@ -10,6 +10,7 @@ const (
 	TypeFrame     = "frame"     // bytes went over a stream: Dir, Bytes, Size
 	TypeStream    = "stream"    // a stream opened or ended: Event
 	TypeOperation = "operation" // an operation of the target began or ended: Event, Stream (its name), Text
+	TypePeers     = "peers"     // who took part in a case, at its end: Peers
 	TypeNote      = "note"      // something a reader of the log should know: Text
 	TypeDetail    = "detail"    // what stands beside the result in the very next line
 	TypeResult    = "result"    // one verdict
@@ -41,6 +42,8 @@ type Entry struct {
 	Line   string `json:"line,omitempty"`  // file:line of the plan
 
 	Text string `json:"text,omitempty"` // of a note or a target
+
+	Peers map[string]string `json:"peers,omitempty"` // the peer ids of a case, as text, by their names in its plan; T too
 
 	Result  *Result  `json:"-"` // written and read as a line of its own; see Result
 	Detail  *Detail  `json:"detail,omitempty"`
