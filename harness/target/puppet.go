@@ -116,8 +116,13 @@ type Puppet struct {
 	known directory
 	in    chan *Stream
 
+	watcher atomic.Pointer[Watcher]
+	ctx     context.Context // ends with the puppet
+	end     context.CancelFunc
+
 	mu      sync.Mutex
 	closed  bool
+	opened  int            // inbound streams so far
 	streams sync.WaitGroup // handlers of inbound streams; none is added once closed
 }
 
@@ -147,12 +152,14 @@ func NewPuppet(cfg PuppetConfig) (*Puppet, error) {
 		return nil, fmt.Errorf("puppet: %w", err)
 	}
 	p := &Puppet{cfg: cfg, id: id, in: make(chan *Stream, acceptBacklog)}
+	p.ctx, p.end = context.WithCancel(context.Background())
 	if cfg.Kind == Nobody {
 		p.port, err = listenPort(cfg, p.dialled)
 	} else {
 		p.host, err = newHost(cfg, id, p)
 	}
 	if err != nil {
+		p.end()
 		return nil, fmt.Errorf("puppet: %w", err)
 	}
 	return p, nil
@@ -256,6 +263,7 @@ func (p *Puppet) Accept(ctx context.Context) (*Stream, error) {
 
 // Close ends the host, its connections and all its goroutines.
 func (p *Puppet) Close() error {
+	p.end()
 	if p.port != nil {
 		return p.port.Close()
 	}
@@ -276,17 +284,19 @@ func (p *Puppet) inbound(raw network.Stream) {
 		return
 	}
 	p.streams.Add(1)
+	p.opened++
+	name := fmt.Sprintf("#%d", p.opened)
 	p.mu.Unlock()
 	defer p.streams.Done()
 	from, proto := raw.Conn().RemotePeer(), string(raw.Protocol())
+	if p.cfg.Kind == Serving {
+		p.serve(raw, name, from)
+		return
+	}
 	hear := func(e Event) {
 		if !p.note(Heard{At: e.At, From: from, Protocol: proto, Stream: raw.ID(), Body: e.Body, Raw: e.Raw}) {
 			raw.Reset()
 		}
-	}
-	if p.cfg.Kind == Serving {
-		p.serve(raw, from, hear)
-		return
 	}
 	s := newStream(raw, proto, false, hear)
 	select {
@@ -297,7 +307,11 @@ func (p *Puppet) inbound(raw network.Stream) {
 }
 
 func (p *Puppet) dialled(from peer.ID, addr ma.Multiaddr) {
-	p.note(Heard{At: time.Now(), Dial: true, From: from, Addr: addr})
+	now := time.Now()
+	p.note(Heard{At: now, Dial: true, From: from, Addr: addr})
+	if w := p.watcher.Load(); w != nil && w.Note != nil {
+		w.Note(Note{At: now, Kind: Dialled, From: from, Addr: addr})
+	}
 }
 
 // note takes down what was heard, until it is too much.

@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"sync"
-	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/multiformats/go-varint"
@@ -15,12 +13,8 @@ import (
 	"github.com/kadbench/kadbench/kad/wire"
 )
 
-const (
-	// serveIdle ends an inbound stream on which nothing came: go's servers wait 60 s.
-	serveIdle = 60 * time.Second
-	// maxKnown is how many peers a serving puppet can know; its answers sort them all. The largest plans have 200.
-	maxKnown = 1024
-)
+// maxKnown is how many peers a serving puppet can know; its answers sort them all. The largest plans have 200.
+const maxKnown = 1024
 
 // directory is what a serving puppet knows.
 type directory struct {
@@ -96,43 +90,10 @@ func (d *directory) nearest(key []byte, n int, without ...peer.ID) []wire.Peer {
 	return out
 }
 
-// serve answers one inbound stream honestly until it ends: the K nearest peers it knows, without itself and the asker
-// (ipfs-kad L357) unless FIND_NODE names them; the echo of a PUT_VALUE; no records and no providers; silence on ADD_PROVIDER; PING. What is no
-// message, or an unknown type, resets the stream (libp2p-kad L391).
-func (p *Puppet) serve(raw network.Stream, from peer.ID, hear func(Event)) {
-	defer raw.Reset() // after Close, does nothing
-	var cut frames
-	buf := make([]byte, readSize)
-	var out []byte
-	for {
-		raw.SetReadDeadline(time.Now().Add(serveIdle))
-		n, err := raw.Read(buf)
-		ok := true
-		cut.feed(buf[:n], func(frame, body []byte) {
-			hear(Event{Kind: Frame, At: time.Now(), Raw: frame, Body: body})
-			if !ok {
-				return
-			}
-			if out, ok = p.answer(out[:0], body, from); ok && len(out) > 0 {
-				raw.SetWriteDeadline(time.Now().Add(serveIdle))
-				_, err := raw.Write(out)
-				ok = err == nil
-			}
-		})
-		if !ok || cut.bad != nil {
-			return
-		}
-		if err != nil {
-			if len(cut.rest()) == 0 {
-				raw.Close()
-			}
-			return
-		}
-	}
-}
-
-// answer appends the frame that answers a request; nothing where there is no answer; false where it is no request.
-func (p *Puppet) answer(dst, request []byte, from peer.ID) ([]byte, bool) {
+// honest appends the frame that answers a request: the K nearest peers it knows, without itself and the asker (ipfs-kad
+// L357) unless FIND_NODE names them; the echo of a PUT_VALUE; no records and no providers; nothing to ADD_PROVIDER; PING.
+// False where it is no request, or one that a server rejects (libp2p-kad L391).
+func (p *Puppet) honest(dst, request []byte, from peer.ID) ([]byte, bool) {
 	var m wire.Message
 	if wire.Decode(request, &m) != nil {
 		return dst, false
