@@ -34,23 +34,25 @@ type filters struct {
 
 // checkCmd runs the conformance suite.
 type checkCmd struct {
-	Targets []string `arg:"" optional:"" name:"target" help:"What to check: [NAME=]ref: | addr:MULTIADDR | cmd:PROGRAM. Default: ref:."`
+	Targets []string `arg:"" optional:"" name:"target" help:"What to check: [NAME=]ref: | addr:MULTIADDR | cmd:PROGRAM | image:IMAGE. Default: ref:."`
 	filters `embed:""`
 
-	Strict bool     `help:"A should that is missed fails."`
-	Slow   bool     `help:"Run the slow cases too."`
-	Remote bool     `help:"Allow an address that is not private. No floods, huge frames or load go there."`
-	Known  []string `sep:"none" placeholder:"FILE" help:"Expected failures, a toml file (repeatable)."`
-	Shard  string   `placeholder:"I/N" help:"Run the I-th of N equal parts of the cases."`
-	Repeat int      `default:"1" placeholder:"N" help:"Run each case N times."`
-	Jobs   int      `short:"j" default:"${jobs}" placeholder:"N" help:"Cases side by side. Default: ${jobs}."`
-	Seed   *uint64  `placeholder:"N" help:"Seed of every identity and random byte. Default: a new one, which is printed."`
-	Out    string   `placeholder:"DIR" help:"Write results.jsonl and the inputs there; a log of before is replaced. Default: ${out}."`
-	JSON   bool     `help:"Print the summary as an object, and nothing else, on stdout."`
+	Strict  bool     `help:"A should that is missed fails."`
+	Slow    bool     `help:"Run the slow cases too."`
+	Remote  bool     `help:"Allow an address that is not private. No floods, huge frames or load go there."`
+	Known   []string `sep:"none" placeholder:"FILE" help:"Expected failures, a toml file (repeatable)."`
+	Shard   string   `placeholder:"I/N" help:"Run the I-th of N equal parts of the cases."`
+	Repeat  int      `default:"1" placeholder:"N" help:"Run each case N times."`
+	Engine  string   `env:"KADBENCH_ENGINE" placeholder:"COMMAND" help:"Container engine of image: targets. Default: docker, else podman."`
+	Puppets string   `placeholder:"IP" help:"Where the peers of the harness listen, so that a container on a network of its own reaches them. Default: loopback, and containers share the host's network."`
+	Jobs    int      `short:"j" default:"${jobs}" placeholder:"N" help:"Cases side by side. Default: ${jobs}."`
+	Seed    *uint64  `placeholder:"N" help:"Seed of every identity and random byte. Default: a new one, which is printed."`
+	Out     string   `placeholder:"DIR" help:"Write results.jsonl and the inputs there; a log of before is replaced. Default: ${out}."`
+	JSON    bool     `help:"Print the summary as an object, and nothing else, on stdout."`
 }
 
 func (checkCmd) Help() string {
-	return `A target is ref: (the reference implementation, in this process), addr:/ip4/…/p2p/… (anything that listens; the cases that need no control of it run), or cmd:PROGRAM (an adapter, which speaks the control protocol). A name before it, as in go=cmd:…, is what reports call it.
+	return `A target is ref: (the reference implementation, in this process), addr:/ip4/…/p2p/… (anything that listens; the cases that need no control of it run), cmd:PROGRAM (an adapter, which speaks the control protocol), or image:IMAGE (a container that does). A name before it, as in go=cmd:…, is what reports call it.
 
 The cases carried in the binary are chosen by --case, --area and --level; with --plan your own files run in their place. Each case is judged in all three profiles; --profile decides the summary and the exit code.
 
@@ -83,7 +85,7 @@ func (c *checkCmd) check(a *app, after func()) error {
 	open := func(dir string) (err error) {
 		given := make(map[string]string)
 		for _, arg := range c.Targets {
-			if f, err := target.Parse(arg); err == nil {
+			if f, err := c.images().Parse(arg); err == nil {
 				given[f.Name()] = arg
 			}
 		}
@@ -188,6 +190,11 @@ func (c *checkCmd) abandon(log *record.Writer, err error) error {
 	return err
 }
 
+// images are the settings of image: targets.
+func (c *checkCmd) images() target.Images {
+	return target.Images{Engine: c.Engine, Puppets: c.Puppets}
+}
+
 // config reads what the flags name.
 func (c *checkCmd) config() (*run.Config, error) {
 	cfg := &run.Config{
@@ -197,11 +204,14 @@ func (c *checkCmd) config() (*run.Config, error) {
 	if err := c.filters.apply(cfg); err != nil {
 		return nil, err
 	}
+	if err := c.images().Check(); err != nil {
+		return nil, usage("%v", err)
+	}
 	for _, arg := range c.Targets {
 		if strings.HasSuffix(arg, ".plan") && !strings.Contains(arg, ":") {
 			return nil, usage("target %q: this is a plan; --plan %s runs it", arg, arg)
 		}
-		f, err := target.Parse(arg)
+		f, err := c.images().Parse(arg)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", run.ErrUsage, err)
 		}
@@ -272,8 +282,12 @@ func (c *checkCmd) repeatCommand(given, caseID string) string {
 			args = append(args, f.flag)
 		}
 	}
-	if c.Profile != "base" {
-		args = append(args, "--profile", c.Profile)
+	for _, f := range []struct{ flag, value, common string }{
+		{"--profile", c.Profile, "base"}, {"--engine", c.Engine, os.Getenv("KADBENCH_ENGINE")}, {"--puppets", c.Puppets, ""},
+	} {
+		if f.value != f.common {
+			args = append(args, f.flag, f.value)
+		}
 	}
 	return self() + " " + shellquote.Join(args...)
 }

@@ -117,13 +117,6 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func TestDoctorSaysHowToBuildAnAdapter(t *testing.T) {
-	f := adapter("x-libp2p", "bin/no-such-adapter", "make x")
-	assert.False(t, f.OK)
-	assert.Equal(t, "not built", f.Found)
-	assert.Equal(t, "build it, in the repository: make x", f.Needed)
-}
-
 // TestInterruptedCheck: an interrupted run exits with 130, reports what it has, and leaves a whole log.
 func TestInterruptedCheck(t *testing.T) {
 	dir := t.TempDir()

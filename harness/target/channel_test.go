@@ -48,6 +48,11 @@ func program(what string) {
 		fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":{"name":"x","version":"1","language":"go","protocols":[],"methods":["start","stop"],"options":[]}}`+"\n", req.ID)
 	}
 	switch what {
+	case "node":
+		if err := ServeControl(context.Background(), r, os.Stdout, NewRef()); err != nil {
+			os.Exit(1)
+		}
+		return
 	case "exits at once":
 		fmt.Fprintln(os.Stderr, "cannot open the configuration")
 		os.Exit(7)
@@ -255,7 +260,8 @@ func TestParse(t *testing.T) {
 		strings.Repeat("x", 33) + "=ref:": "expected 1 to 32",
 		"tcp:1.2.3.4":                     `unknown form "tcp:"`,
 		"ref:x":                           "expected nothing after it",
-		"image:kad":                       "not available yet",
+		"image:":                          "expected NAME or NAME:TAG",
+		"image:--privileged":              "expected NAME or NAME:TAG",
 		"cmd:":                            "expected a program",
 		`cmd:"x`:                          "cmd: ",
 		"addr:127.0.0.1:4001":             "expected a multiaddr",

@@ -16,7 +16,7 @@ import (
 )
 
 // Forms lists how a target is given, for help and errors.
-const Forms = "ref:, addr:/ip4/…/p2p/…, cmd:./program arguments; with a name before it: go=cmd:./program"
+const Forms = "ref:, addr:/ip4/…/p2p/…, cmd:./program arguments, image:name:tag; with a name before it: go=cmd:./program"
 
 // nameForm keeps names fit for columns of reports and names of files.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`)
@@ -39,7 +39,7 @@ type Pipes struct {
 	Kill   func()
 }
 
-// OpenPipes starts a target of the forms cmd: and ref: and leaves the control protocol to the caller.
+// OpenPipes starts a target of the forms cmd:, image: and ref: and leaves the control protocol to the caller.
 func OpenPipes(f Factory) (*Pipes, error) {
 	own, ok := f.(*factory)
 	if !ok || own.pipes == nil {
@@ -67,8 +67,12 @@ func (f *factory) New(ctx context.Context) (Target, error) {
 	}
 }
 
-// Parse reads a target: a form, or name=form. Without a name, ref: is ref, cmd: the program's name, addr: addr.
-func Parse(text string) (Factory, error) {
+// Parse reads a target: a form, or name=form. Without a name, ref: is ref, cmd: the program's name, image: the image's,
+// addr: addr.
+func Parse(text string) (Factory, error) { return Images{}.Parse(text) }
+
+// Parse is the function Parse, with settings for targets of the form image:.
+func (i Images) Parse(text string) (Factory, error) {
 	name, form, named := strings.Cut(text, "=")
 	if !named || strings.ContainsRune(name, ':') { // the = is part of the form
 		name, form, named = "", text, false
@@ -90,7 +94,7 @@ func Parse(text string) (Factory, error) {
 	case "cmd":
 		err = f.cmd(rest)
 	case "image":
-		err = errors.New("image: is not available yet; give the program itself, with cmd:PROGRAM")
+		err = f.image(i, rest)
 	default:
 		err = fmt.Errorf("unknown form %q: expected %s", kind+":", Forms)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 )
 
@@ -27,8 +28,12 @@ type process struct {
 func startProcess(words []string) (*process, error) {
 	path, err := exec.LookPath(words[0])
 	if err != nil {
+		if filepath.Base(words[0]) == words[0] { // a toolchain, most often: node, java
+			return nil, fmt.Errorf("%w: unsupported here: no program %q on the PATH: kadbench doctor says what is missing", ErrUnreachable, words[0])
+		}
 		dir, _ := os.Getwd()
-		return nil, fmt.Errorf("%w: no program %q: %w: expected an executable file, here from %s", ErrUnreachable, words[0], errors.Unwrap(err), dir)
+		return nil, fmt.Errorf("%w: no program %q: %w: expected an executable file, here from %s; kadbench doctor says how to build an adapter",
+			ErrUnreachable, words[0], errors.Unwrap(err), dir)
 	}
 	p := &process{cmd: exec.Command(path, words[1:]...), exited: make(chan struct{})}
 	ownGroup(p.cmd)
