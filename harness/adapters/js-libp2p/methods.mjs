@@ -48,12 +48,12 @@ const operation = (node, spec, run) => async (params, cancelled) => {
   }
 }
 
-/** asked counts what a query reports of its requests. kad-dht counts neither hops nor time. */
-function asked () {
+/** asked counts what a query reports of its requests; what the own store has is reported as an answer of oneself. */
+function asked ({ libp2p }) {
   const stats = { requests: 0, successes: 0, failures: null, hops: null, duration: null }
   const take = event => {
     stats.requests += event.name === 'SEND_QUERY' ? 1 : 0
-    stats.successes += event.name === 'PEER_RESPONSE' ? 1 : 0
+    stats.successes += event.name === 'PEER_RESPONSE' && !libp2p.peerId.equals(event.from) ? 1 : 0
   }
   return { stats, take }
 }
@@ -129,7 +129,7 @@ export function methods (node) {
     })),
 
     get_closest_peers: operation(node, { key }, async (now, { key }, signal) => {
-      const { stats, take } = asked()
+      const { stats, take } = asked(now)
       const peers = []
       for await (const event of now.dht.getClosestPeers(key, { signal })) {
         take(event)
@@ -141,7 +141,7 @@ export function methods (node) {
     }),
 
     find_peer: operation(node, { peer }, async (now, { peer }, signal) => {
-      const { stats, take } = asked()
+      const { stats, take } = asked(now)
       for await (const event of now.dht.findPeer(peer, { signal })) {
         take(event)
         if (event.name === 'FINAL_PEER') {
@@ -152,10 +152,10 @@ export function methods (node) {
     }),
 
     // An answer without the record that was sent is followed by an error of the same peer.
-    put_record: operation(node, { key, value: bytes }, async ({ dht }, { key, value }, signal) => {
-      const { stats, take } = asked()
+    put_record: operation(node, { key, value: bytes }, async (now, { key, value }, signal) => {
+      const { stats, take } = asked(now)
       const stored = new Set()
-      for await (const event of dht.put(key, value, { signal })) {
+      for await (const event of now.dht.put(key, value, { signal })) {
         take(event)
         if (event.name === 'PEER_RESPONSE' && event.messageType === 'PUT_VALUE') {
           stored.add(event.from.toString())
@@ -168,12 +168,12 @@ export function methods (node) {
 
     // The last VALUE is the best; of those before it, kad-dht tells only in the answers that it has found valid. There is
     // no quorum, the lookup goes on to its end.
-    get_record: operation(node, { key }, async ({ dht }, { key }, signal) => {
-      const { stats, take } = asked()
-      const own = await dht.contentFetching.getLocal(key).catch(() => undefined)
+    get_record: operation(node, { key }, async (now, { key }, signal) => {
+      const { stats, take } = asked(now)
+      const own = await now.dht.contentFetching.getLocal(key).catch(() => undefined)
       const records = own === undefined ? [] : [{ peer: null, value: base64url(own.value) }]
       let value
-      for await (const event of dht.get(key, { signal })) {
+      for await (const event of now.dht.get(key, { signal })) {
         take(event)
         if (event.name === 'PEER_RESPONSE' && event.messageType === 'GET_VALUE' && event.record !== undefined) {
           records.push({ peer: event.from.toString(), value: base64url(event.record.value) })
@@ -187,10 +187,10 @@ export function methods (node) {
       return { value, records, stats }
     }),
 
-    start_providing: operation(node, { key: content }, async ({ dht }, { key }, signal) => {
-      const { stats, take } = asked()
+    start_providing: operation(node, { key: content }, async (now, { key }, signal) => {
+      const { stats, take } = asked(now)
       const announced = new Set()
-      for await (const event of dht.provide(key, { signal })) {
+      for await (const event of now.dht.provide(key, { signal })) {
         take(event)
         if (event.name === 'PEER_RESPONSE' && event.messageType === 'ADD_PROVIDER') {
           announced.add(event.from.toString())
@@ -206,7 +206,7 @@ export function methods (node) {
 
     // Whoever has enough leaves the loop, which ends the lookup; kad-dht itself ends it with k.
     get_providers: operation(node, { key: content, limit: optional(count, 0) }, async (now, { key, limit }, signal) => {
-      const { stats, take } = asked()
+      const { stats, take } = asked(now)
       const providers = []
       for await (const event of now.dht.findProviders(key, { signal })) {
         take(event)
