@@ -24,7 +24,7 @@ type cli struct {
 
 	Check   checkCmd   `cmd:"" help:"Run the conformance suite against targets."`
 	Cases   casesCmd   `cmd:"" help:"List the cases: id, level, clause, needs."`
-	Report  reportCmd  `cmd:"" help:"Make a report from the log of a run: text, junit, json."`
+	Report  reportCmd  `cmd:"" help:"Make a report from the logs of runs: text, md, html, junit, tap, json."`
 	Serve   serveCmd   `cmd:"" help:"Run the reference node as a server."`
 	Node    nodeCmd    `cmd:"" help:"Run the reference node behind the control protocol, as an adapter is run."`
 	Decode  decodeCmd  `cmd:"" help:"Show what a message says, byte by byte."`

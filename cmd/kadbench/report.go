@@ -11,24 +11,28 @@ import (
 	"github.com/kadbench/kadbench/harness/report"
 )
 
-// reportCmd makes a report from a log.
+// reportCmd makes a report from one log or several.
 type reportCmd struct {
-	Log     string `arg:"" help:"The log, or the directory of its run."`
-	Format  string `enum:"text,junit,json,log" default:"text" help:"One of ${enum}."`
-	Profile string `placeholder:"PROFILE" help:"Whose verdicts text and junit show: base, amino or defacto. Default: the one which decided the run."`
-	All     bool   `help:"In text, everything that was observed and every reason, instead of a count; in junit, every profile."`
-	Output  string `short:"o" placeholder:"FILE" help:"Write to this file instead of stdout."`
-	JSON    bool   `help:"The same as --format json."`
+	Logs    []string `arg:"" name:"log" help:"A log, or the directory of its run. Several are put side by side."`
+	Format  string   `enum:"text,md,markdown,html,junit,tap,json,log" default:"text" help:"One of text, md, html, junit, tap, json, log."`
+	Profile string   `placeholder:"PROFILE" help:"Whose verdicts are shown: base, amino or defacto. Default: the one which decided the run."`
+	All     bool     `help:"In text and md, every case, everything that was observed and every reason; in junit and tap, every profile."`
+	Output  string   `short:"o" placeholder:"FILE" help:"Write to this file instead of stdout."`
+	JSON    bool     `help:"The same as --format json."`
 }
 
 func (reportCmd) Help() string {
-	return `Every report is made from the log of a run, afterwards. text is what check printed; junit is for CI systems, a suite for each target, in the profile that decided the run, so that it fails where the exit code does; json is the whole log without its frames as one object; log is the log itself, whole lines only.
+	return `Every report is made from the logs of runs, afterwards. Several logs make one matrix: a run with several targets, or a run for each of them. A target of the same name in two logs is called NAME@VERSION there, or NAME@DIRECTORY.
+
+text is what check printed: what failed, then cases against targets where these differ. md is for the summary of a CI job: totals, and what failed, folded. html is one page that needs no network: the matrix in each profile, a view of each case with its clauses, its plan and what went over its streams, and the clauses with their cases. junit and tap are for CI systems, a suite for each target, in the profile that decided the run, so that they fail where the exit code does. json is the whole log without its frames as one object; log is the log itself, whole lines only.
 
 Examples:
 
     kadbench report kadbench-out/2026-01-02T15-04-05
     kadbench report out --all
     kadbench report out --profile amino
+    kadbench report out-go out-js out-py --format html -o report.html
+    kadbench report out --format md >> "$GITHUB_STEP_SUMMARY"
     kadbench report out --format junit -o junit.xml`
 }
 
@@ -38,16 +42,24 @@ func (r *reportCmd) Run(a *app) error {
 			return usage("--profile: %v", err)
 		}
 	}
-	l, err := report.Load(r.Log)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return usage("report: %v (a log or the directory of its run was expected)", err)
-	case err != nil:
-		return usage("report: %v", err)
-	}
 	if r.JSON {
 		r.Format = "json"
 	}
+	if r.Format == "log" && len(r.Logs) > 1 {
+		return usage("--format log: one log was expected, not %d", len(r.Logs))
+	}
+	var logs []*report.Log
+	for _, path := range r.Logs {
+		l, err := report.Load(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return usage("report: %v (a log or the directory of its run was expected)", err)
+		case err != nil:
+			return usage("report: %v", err)
+		}
+		logs = append(logs, l)
+	}
+	l := report.Join(logs...)
 	o := a.textOptions(r.Profile)
 	o.All = r.All
 	if r.Output != "" {
@@ -55,12 +67,18 @@ func (r *reportCmd) Run(a *app) error {
 	}
 	return a.write(r.Output, func(w io.Writer) error {
 		switch r.Format {
+		case "md", "markdown":
+			return report.Markdown(w, l, o)
+		case "html":
+			return report.HTML(w, l, describeCases(l, o))
 		case "junit":
 			return report.JUnit(w, l, o)
+		case "tap":
+			return report.TAP(w, l, o)
 		case "json":
 			return report.JSON(w, l)
 		case "log":
-			return report.Lines(w, r.Log)
+			return report.Lines(w, r.Logs[0])
 		}
 		return report.Text(w, l, o)
 	})

@@ -79,7 +79,9 @@ func JUnit(w io.Writer, l *Log, o Options) error {
 			}
 		}
 	}
-	add(l.runSuite())
+	for _, part := range l.parts() {
+		add(part.runSuite())
+	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -98,8 +100,8 @@ func (l *Log) suite(t Target, profile string) junitSuite {
 	s := junitSuite{
 		Name: Clean(t.Name) + "." + profile, Tests: counts.Total(), Failures: counts.Failed, Errors: counts.Errors,
 		Skipped:    counts.Expected + counts.Unsupported + counts.Skipped,
-		Timestamp:  l.timestamp(),
-		Properties: append(l.properties(), junitProperty{"version", Clean(t.Version)}),
+		Timestamp:  l.run(t).timestamp(),
+		Properties: append(l.run(t).properties(), junitProperty{"version", Clean(t.Version)}),
 	}
 	var took time.Duration
 	for _, r := range l.Results {

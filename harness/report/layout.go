@@ -8,12 +8,55 @@ import (
 	"unicode/utf8"
 )
 
-// Options of a text report.
+// Options of a report.
 type Options struct {
 	Profile string // whose verdicts are counted and shown; empty: the one which decided the run, or base
-	Width   int    // columns; 0: 100
-	Color   bool
-	All     bool // text: everything that was observed and every reason, not a count of them; JUnit: every profile
+	Width   int    // text: columns; 0: 100
+	Color   bool   // text
+	// All asks for everything: of text and Markdown each case, what was observed and each reason, not a count of them;
+	// of JUnit and TAP every profile.
+	All bool
+
+	// HTML: what a log does not hold, from whoever can read plans and messages. All of it may be missing.
+	Cases    []Case
+	Clauses  []Clause // of the specifications, in their order
+	Annotate func(frame []byte) []Field
+}
+
+// Case is what its plan says of a case.
+type Case struct {
+	ID        string            `json:"id"`
+	Prose     string            `json:"prose,omitempty"`  // what the peer must do
+	Levels    map[string]string `json:"levels,omitempty"` // by profile
+	Catalogue []string          `json:"catalogue,omitempty"`
+	Needs     []string          `json:"needs,omitempty"`
+	Clauses   []Citation        `json:"clauses,omitempty"`
+	File      string            `json:"file,omitempty"`
+	Source    string            `json:"-"`                 // the plan
+	Words     string            `json:"-"`                 // the plan in prose
+	Carried   bool              `json:"carried,omitempty"` // not the plan of the run, but the one of this kadbench
+}
+
+// Citation is a place of a specification that a case rests on.
+type Citation struct {
+	At     string `json:"at"`               // ipfs-kad L357-L360
+	Demand string `json:"demand,omitempty"` // in a sentence
+	Link   string `json:"link,omitempty"`
+}
+
+// Clause is a demand of a specification, with its cases or the reason why it has none.
+type Clause struct {
+	Citation
+	Level  string   `json:"level,omitempty"` // must, should, …
+	Cases  []string `json:"cases,omitempty"` // ids
+	Reason string   `json:"reason,omitempty"`
+}
+
+// Field is one field of a message as it stands in a frame.
+type Field struct {
+	Offset, Len, Head, Depth int
+	Path, Text, Err          string
+	Nested                   bool // its content are the fields which follow, one deeper
 }
 
 // withDefaults fills in what the log knows.

@@ -12,20 +12,25 @@ import (
 	"github.com/kadbench/kadbench/harness/record"
 )
 
-// Log is a run as its log tells it, without the frames.
+// Log is a run as its log tells it, without the frames; or several runs side by side, as Join makes them.
 type Log struct {
 	Path    string          `json:"path"`
-	Run     record.Run      `json:"run"`
+	Run     record.Run      `json:"run"`     // of several runs: see Runs
 	Targets []Target        `json:"targets"` // in the order of the log
 	Results []Result        `json:"results"`
 	Notes   []string        `json:"notes"`
 	Summary *record.Summary `json:"summary"` // nil: the run did not end
+	Runs    []*Log          `json:"-"`       // those that were joined; nil where it is one
+
+	at map[place]*Result // of index, once it was asked for
 }
 
 // Target is one peer under test.
 type Target struct {
 	Name    string `json:"name"`
-	Version string `json:"version"` // as it said in its hello; empty where it never did
+	Version string `json:"version"`       // as it said in its hello; empty where it never did
+	Run     int    `json:"run,omitempty"` // which of the runs that were joined
+	As      string `json:"as,omitempty"`  // its name in that run
 }
 
 // Result is a verdict with its detail, as one JSON object.
@@ -136,10 +141,28 @@ func Lines(w io.Writer, path string) error {
 	}
 }
 
-// JSON writes the log, without the frames, as one object.
+// JSON writes the log, without the frames, as one object. One of several runs has them as runs in the place of run.
 func JSON(w io.Writer, l *Log) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(l)
+	if l.Runs == nil {
+		return enc.Encode(l)
+	}
+	type run struct {
+		Path    string          `json:"path"`
+		Run     record.Run      `json:"run"`
+		Notes   []string        `json:"notes"`
+		Summary *record.Summary `json:"summary"`
+	}
+	var runs []run
+	for _, one := range l.Runs {
+		runs = append(runs, run{one.Path, one.Run, one.Notes, one.Summary})
+	}
+	return enc.Encode(struct {
+		Runs    []run           `json:"runs"`
+		Targets []Target        `json:"targets"`
+		Results []Result        `json:"results"`
+		Summary *record.Summary `json:"summary"`
+	}{runs, l.Targets, l.Results, l.Summary})
 }

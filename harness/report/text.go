@@ -28,16 +28,29 @@ func Text(w io.Writer, l *Log, o Options) error {
 	}
 	writeObserved(bw, l, o)
 	writeReasons(bw, l, o)
+	writeMatrix(bw, l, o)
 	writeTable(bw, l, o)
-	fmt.Fprintln(bw, o.paint(dim, fmt.Sprintf("seed %d, kadbench %s, %s, %s", l.Run.Seed, Clean(l.Run.Version), Clean(l.Run.Go), Clean(l.Run.OS))))
+	for _, part := range l.parts() {
+		line := fmt.Sprintf("seed %d, kadbench %s, %s, %s", part.Run.Seed, Clean(part.Run.Version), Clean(part.Run.Go), Clean(part.Run.OS))
+		if l.Runs != nil {
+			line = Clean(part.Path) + ": " + line
+		}
+		fmt.Fprintln(bw, o.paint(dim, line))
+	}
 	for _, n := range l.Notes {
 		fmt.Fprintf(bw, "note: %s\n", Clean(n))
 	}
-	switch {
-	case l.Summary == nil:
-		fmt.Fprintln(bw, "note: the run did not end; what follows counts the verdicts until then")
-	case l.Summary.Exit == 130:
-		fmt.Fprintln(bw, "note: the run was interrupted; what follows counts the verdicts until then")
+	for _, part := range l.parts() {
+		of := ""
+		if l.Runs != nil {
+			of = Clean(part.Path) + ": "
+		}
+		switch {
+		case part.Summary == nil:
+			fmt.Fprintf(bw, "note: %sthe run did not end; what follows counts the verdicts until then\n", of)
+		case part.Summary.Exit == 130:
+			fmt.Fprintf(bw, "note: %sthe run was interrupted; what follows counts the verdicts until then\n", of)
+		}
 	}
 	fmt.Fprintln(bw, LastLine(l.Count("", o.Profile)))
 	return bw.Flush()
@@ -172,19 +185,18 @@ func (b block) write(w io.Writer, l *Log, o Options) {
 
 // writeLog prints the last lines of what the target wrote to its stderr.
 func (b block) writeLog(w io.Writer, log string, o Options) {
-	log = strings.TrimSpace(log)
-	if log == "" {
-		return
-	}
-	lines := strings.Split(log, "\n")
-	for i, line := range lines[max(0, len(lines)-maxLogLines):] {
-		name := ""
-		if i == 0 {
-			name = "log"
-		}
-		line = Clean(line)
+	name := "log"
+	for line := range strings.Lines(lastLines(log)) {
+		line = Clean(strings.TrimSuffix(line, "\n"))
 		fmt.Fprintf(w, "  %s%s\n", o.paint(dim, fmt.Sprintf("%-8s", name)), line[:cutAt(line, o.Width-10)])
+		name = ""
 	}
+}
+
+// lastLines is the end of what a target wrote to its stderr: as much as a report shows.
+func lastLines(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	return strings.Join(lines[max(0, len(lines)-maxLogLines):], "\n")
 }
 
 // others are the verdicts of the other targets on this case, where the run had several.
