@@ -139,12 +139,11 @@ var refMethods = map[string]refMethod{
 		}
 		return struct{}{}, n.SetMode(mode)
 	}),
-	"advance_clock": method(func(_ context.Context, n *p2p.Node, p ClockParams) (any, error) {
+	"advance_clock": method(func(ctx context.Context, n *p2p.Node, p ClockParams) (any, error) {
 		if p.By < 0 {
 			return nil, BadParam("by", "expected a time that is not negative")
 		}
-		n.Advance(time.Duration(p.By) * time.Millisecond)
-		return struct{}{}, nil
+		return struct{}{}, advance(ctx, n, time.Duration(p.By)*time.Millisecond)
 	}),
 }
 
