@@ -91,3 +91,31 @@ pub fn lines() -> mpsc::Receiver<Vec<u8>> {
     });
     rx
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_request_is_answered_by_its_code() {
+        for (line, id, code) in [
+            ("rubbish", json!(null), -32700),
+            (r#"{"jsonrpc":"2.0","id":1,"#, json!(null), -32700),
+            ("[]", json!(null), -32600),
+            (r#"{"jsonrpc":"2.0","id":1}"#, json!(1), -32600),
+            (r#"{"id":"a","method":"x"}"#, json!("a"), -32600),
+            (r#"{"jsonrpc":"2.0","id":{},"method":"x"}"#, json!(null), -32600),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":[]}"#, json!(1), -32602),
+        ] {
+            let (answered, failure) = parse(line.as_bytes()).err().expect(line);
+            assert_eq!((answered, failure.code), (id, code), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_request_keeps_its_id() {
+        let request = parse(br#"{"jsonrpc":"2.0","id":"a-1","method":"x","params":{"n":1}}"#).ok().unwrap();
+        assert_eq!((request.id, request.method, request.params.len()), (json!("a-1"), "x".into(), 1));
+        assert!(parse(br#"{"jsonrpc":"2.0","id":7,"method":"x"}"#).ok().unwrap().params.is_empty());
+    }
+}

@@ -1,12 +1,14 @@
 //! The adapter of rust-libp2p's libp2p-kad: the implementation as a program that speaks the control protocol
 //! (docs/control-protocol.md) on stdin and stdout. One task does all: it takes a line, or an event of the swarm.
 
+mod adapter;
 mod channel;
 mod methods;
 mod node;
 mod params;
+mod results;
 
-use methods::Adapter;
+use adapter::Adapter;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {

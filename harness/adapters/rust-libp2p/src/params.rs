@@ -91,3 +91,40 @@ impl Params {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn params(value: Value) -> Params {
+        Params(value.as_object().unwrap().clone())
+    }
+
+    fn param(failure: Failure) -> String {
+        failure.data["param"].as_str().unwrap().into()
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_refused_by_name() {
+        let bad = json!({"text": 1, "flag": "yes", "count": -1, "texts": ["a", 1], "object": [], "bytes": "AQI=", "hash": "AQI", "peer": "x"});
+        assert_eq!(param(params(bad.clone()).text("text").unwrap_err()), "text");
+        assert_eq!(param(params(bad.clone()).flag("flag").unwrap_err()), "flag");
+        assert_eq!(param(params(bad.clone()).count("count").unwrap_err()), "count");
+        assert_eq!(param(params(bad.clone()).texts("texts").unwrap_err()), "texts");
+        assert_eq!(param(params(bad.clone()).object("object").err().unwrap()), "object");
+        assert_eq!(param(params(bad.clone()).bytes("bytes").unwrap_err()), "bytes");
+        assert_eq!(param(params(bad.clone()).multihash("hash").unwrap_err()), "hash");
+        assert_eq!(param(params(bad.clone()).peer("peer").unwrap_err()), "peer");
+        assert_eq!(param(params(bad).addr("addr").unwrap_err()), "addr");
+        assert_eq!(param(params(json!({})).bytes("key").unwrap_err()), "key");
+    }
+
+    #[test]
+    fn what_nobody_took_is_refused() {
+        let mut p = params(json!({"key": "AQI", "colour": "red"}));
+        assert_eq!(p.bytes("key").unwrap(), [1, 2]);
+        assert_eq!(param(p.end("expiry.").unwrap_err()), "expiry.colour");
+        assert!(params(json!({})).end("").is_ok());
+    }
+}
