@@ -118,6 +118,12 @@ func (t *teller) lines(lines []*Line, depth int) {
 
 func (t *teller) line(l *Line, depth int, prefix string) {
 	v, _ := findVerb(l.Verb)
+	switch l.Stmt.(type) { // an or is told as what it stands for
+	case Result:
+		v.explain = tellResult
+	case Saw:
+		v.explain = tellSaw
+	}
 	text := v.explain(t, l)
 	if l.After > 0 {
 		text = fmt.Sprintf("after %s, %s", short(l.After), text)
@@ -272,14 +278,7 @@ func tellWant(t *teller, l *Line) string {
 			text += " in which " + t.matchers(x.Match)
 		}
 	}
-	text += within(s.Expect.Within)
-	if s.Profiles != 0 {
-		text += fmt.Sprintf(" (in the profile %s)", or(s.Profiles))
-	}
-	if s.Why != "" {
-		text += fmt.Sprintf(" (%s)", s.Why)
-	}
-	return text
+	return text + within(s.Expect.Within) + t.accepted(s.Why, s.Profiles)
 }
 
 func tellRetry(t *teller, l *Line) string {

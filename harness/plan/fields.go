@@ -33,6 +33,7 @@ const (
 	kindAddrs              // multiaddrs
 	kindList               // of identify only: a list of texts
 	kindSize               // of a reply only: its length
+	kindStats              // of a result only: what an operation cost
 )
 
 // field is one row of a message's table.

@@ -11,7 +11,7 @@ import (
 // nothing uses, alternatives without a reason, and habits which make a case prove less than it seems to. Warnings are
 // advice; the rest must be mended before the plan is run.
 func Lint(p *Plan) Errors {
-	n := &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, captured: map[string]bool{}, near: map[string]bool{}, entered: map[string]bool{}}
+	n := &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, operations: map[string]string{}, captured: map[string]bool{}, near: map[string]bool{}, entered: map[string]bool{}}
 	n.header()
 	n.peerLines()
 	n.declareCaptures()
@@ -22,15 +22,16 @@ func Lint(p *Plan) Errors {
 }
 
 type linter struct {
-	plan     *Plan
-	errs     Errors
-	used     map[string]bool // peers by name, fixtures by @name
-	near     map[string]bool // peers that can be in T's table: seated, connected, or with a stream
-	streams  map[string]*streamUse
-	captured map[string]bool // by matchers and lets above the line in question
-	anyTime  map[string]bool // by any line of the plan: what fixtures may use
-	entered  map[string]bool // fixtures that cycle has looked into
-	wants    []*Line
+	plan       *Plan
+	errs       Errors
+	used       map[string]bool // peers by name, fixtures by @name
+	near       map[string]bool // peers that can be in T's table: seated, connected, or with a stream
+	streams    map[string]*streamUse
+	operations map[string]string // the methods of those begun so far
+	captured   map[string]bool   // by matchers and lets above the line in question
+	anyTime    map[string]bool   // by any line of the plan: what fixtures may use
+	entered    map[string]bool   // fixtures that cycle has looked into
+	wants      []*Line
 }
 
 // streamUse is what has happened to a stream so far.
@@ -145,6 +146,16 @@ func matchersOf(s Stmt) []Matcher {
 		return s.Expect.Match
 	case Identify:
 		return s.Match
+	case When:
+		return s.Match
+	case Result:
+		return s.Match
+	case Saw:
+		return s.Match
+	case Never:
+		return s.Match
+	case InFlight:
+		return s.Match
 	}
 	return nil
 }
@@ -209,6 +220,8 @@ func (n *linter) stmt(l *Line, s Stmt) {
 		n.stream(l, s.Stream)
 	case Want:
 		n.outcome(l, s)
+	default:
+		n.network(l, s)
 	}
 	for _, m := range matchersOf(s) {
 		for _, step := range m.Steps() {
@@ -250,12 +263,7 @@ var reason = regexp.MustCompile(`(?i)\b[a-z][a-z0-9.-]* L[0-9]+|\brulings? [0-9]
 // outcome looks at one want or or.
 func (n *linter) outcome(l *Line, s Want) {
 	use := n.stream(l, s.Stream)
-	switch {
-	case l.Verb == "or" && s.Why == "":
-		n.fail(l.Pos, l.Verb, `why="…" is missing: the clause, the ruling or the issue that accepts this outcome`)
-	case l.Verb == "or" && !reason.MatchString(s.Why):
-		n.fail(l.Pos, l.Verb, "why=%q names no reason: a clause (ipfs-kad L357), a ruling (ruling 1) or an issue (#12) was expected", s.Why)
-	}
+	n.reason(l, s.Why)
 	limit := n.plan.Header.Timeout
 	if limit == 0 {
 		limit = defaultTime

@@ -25,13 +25,12 @@ func (n *linter) judged() {
 	judged := map[Profile]bool{}
 	n.plan.All(func(l *Line) {
 		for _, p := range Profiles {
-			w, isWant := l.Stmt.(Want)
-			judged[p] = judged[p] || l.Verb == "identify" || isWant && w.Profiles.Has(p)
+			judged[p] = judged[p] || l.judges(p)
 		}
 	})
 	end := Pos{File: n.plan.File, Line: 1}
 	if len(judged) == 0 || !slices.ContainsFunc(Profiles, func(p Profile) bool { return judged[p] }) {
-		n.fail(end, "", "nothing is judged: the script has neither a want nor an identify")
+		n.fail(end, "", "nothing is judged: the script has no want, identify, result, saw, never or inflight")
 		return
 	}
 	for _, p := range n.plan.Header.Profiles.List() {
@@ -39,6 +38,21 @@ func (n *linter) judged() {
 			n.fail(end, "", "nothing is judged in the profile %s: every want names others; a header line profile leaves it out", p)
 		}
 	}
+}
+
+// judges says whether a line can fail in a profile.
+func (l *Line) judges(p Profile) bool {
+	switch s := l.Stmt.(type) {
+	case Want:
+		return s.Profiles.Has(p)
+	case Result:
+		return s.Profiles.Has(p)
+	case Saw:
+		return s.Profiles.Has(p)
+	case Identify, Never, InFlight:
+		return true
+	}
+	return false
 }
 
 // vacuous: what is said of every entry, or that none stands twice, holds of an empty list too.
@@ -99,6 +113,9 @@ func (n *linter) captures() {
 // soundTwin: a case that rejects something ends by accepting what is sound, or a peer that rejects everything would pass.
 // Such a peer fails at a line whose alternatives are frames only, and at no other. A case that only measures needs none.
 func (n *linter) soundTwin() {
+	if n.idle() {
+		n.warn(Pos{File: n.plan.File, Line: 1}, "never", "a target that does nothing at all would pass: say by a result or a saw what it must do")
+	}
 	for _, l := range n.wants {
 		sound := true
 		for _, a := range append([]*Line{l}, l.Alts...) {
@@ -112,4 +129,18 @@ func (n *linter) soundTwin() {
 		last := n.wants[len(n.wants)-1]
 		n.warn(last.Pos, last.Verb, "a peer that rejects everything would pass: end by a want for a frame, the answer to the sound twin")
 	}
+}
+
+// idle says whether all that is judged is what the target must not do.
+func (n *linter) idle() bool {
+	never, does := false, false
+	n.plan.All(func(l *Line) {
+		switch l.Stmt.(type) {
+		case Never, InFlight:
+			never = true
+		case Want, Identify, Result, Saw:
+			does = true
+		}
+	})
+	return never && !does
 }

@@ -120,6 +120,10 @@ func checkPath(path string, table []field) (field, error) {
 		switch {
 		case f.Kind == kindRecord:
 			table = recordFields
+		case f.Kind == kindStats:
+			table = statsFields
+		case f.Kind == kindPeers && s.Index != "" && f.Number == 0:
+			table = entryFields
 		case f.Kind == kindPeers && s.Index != "":
 			table = peerFields
 		case f.Kind == kindPeers:
@@ -146,7 +150,7 @@ func checkMatch(m Matcher, row field) error {
 			return fmt.Errorf("%s is no text; =rfc3339 is for record.timeReceived", m.Path)
 		}
 	case OpAtMost, OpAtLeast:
-		if row.Kind == kindRecord || one {
+		if row.Kind == kindRecord || row.Kind == kindStats || one {
 			return fmt.Errorf("%s has no length; <= and >= compare numbers, or the length of a list or of bytes", m.Path)
 		}
 	}

@@ -175,6 +175,11 @@ func (p *parser) script(rows []*row) {
 		}
 	}
 	p.plan.Script = p.lines(script, p.scope(), p.label())
+	for _, l := range p.plan.Script {
+		if l.Verb == "answer" {
+			p.misplaced(l, "")
+		}
+	}
 }
 
 // scope is the header's loop, unless its value is already in the text.
@@ -245,7 +250,11 @@ func (p *parser) peer(r *row) {
 func (p *parser) lines(rows []*row, loops scope, label string) []*Line {
 	var out []*Line
 	for _, r := range rows {
-		l := p.line(r, loops, label)
+		var above *Line
+		if len(out) > 0 {
+			above = out[len(out)-1]
+		}
+		l := p.line(r, above, loops, label)
 		if l == nil {
 			continue
 		}
@@ -253,11 +262,11 @@ func (p *parser) lines(rows []*row, loops scope, label string) []*Line {
 			out = append(out, l)
 			continue
 		}
-		if len(out) == 0 {
-			p.fail(r.line, "or", "it follows no want")
+		if above == nil {
+			p.fail(r.line, "or", "it follows no want, result or saw")
 			continue
 		}
-		p.alternative(out[len(out)-1], l)
+		p.alternative(above, l)
 	}
 	return out
 }
@@ -266,19 +275,19 @@ func (p *parser) alternative(to, l *Line) {
 	v, _ := findVerb(to.Verb)
 	switch {
 	case !v.Or:
-		p.fail(l.Pos.Line, "or", "it follows %s, which has no alternatives; a want has", to.Verb)
+		p.fail(l.Pos.Line, "or", "it follows %s, which has no alternatives; want, result and saw have", to.Verb)
 	case !slices.Equal(to.Names, l.Names):
-		p.fail(l.Pos.Line, "or", "it is about %s, the want above about %s", strings.Join(l.Names, " "), strings.Join(to.Names, " "))
+		p.fail(l.Pos.Line, "or", "it is about %s, the %s above about %s", strings.Join(l.Names, " "), to.Verb, strings.Join(to.Names, " "))
 	default:
 		to.Alts = append(to.Alts, l)
 	}
 }
 
 // allParams are the name=value words that any verb takes.
-var allParams = []string{"after", "within", "times", "for", "every", "why", "profile"}
+var allParams = []string{"after", "within", "times", "for", "every", "nth", "why", "profile"}
 
-// line parses one row with its block.
-func (p *parser) line(r *row, loops scope, label string) *Line {
+// line parses one row with its block; an or is read as the line above it is.
+func (p *parser) line(r *row, above *Line, loops scope, label string) *Line {
 	name := r.words[0].text
 	v, ok := findVerb(name)
 	if !ok {
@@ -288,6 +297,9 @@ func (p *parser) line(r *row, loops scope, label string) *Line {
 			p.fail(r.line, "", "%s", unknown("verb", name, append(verbNames(), headerNames()...)))
 		}
 		return nil
+	}
+	if judge, _ := findVerb(verbOf(above)); name == "or" && judge.Or {
+		v.parse, v.Params = judge.parse, judge.Params
 	}
 	l := &Line{Pos: Pos{File: p.file, Line: r.line}, Verb: name, Text: r.written(), row: r, loop: loops}
 	l.label = fmt.Sprintf("%s/%d", label, r.nth)
@@ -300,7 +312,9 @@ func (p *parser) line(r *row, loops scope, label string) *Line {
 				c.fail(w.line, "it takes no %s=; it is written %s", n, strings.Join(strings.Split(v.Usage, "\n"), ", or "))
 			}
 		}
-		l.After = c.duration("after")
+		if w := c.params["after"]; name != "answer" || startsWithDigit(w.text) {
+			l.After = c.duration("after")
+		}
 		stmt := v.parse(c)
 		c.end()
 		if c.err != nil {
@@ -320,6 +334,13 @@ func (p *parser) line(r *row, loops scope, label string) *Line {
 	return l
 }
 
+func verbOf(l *Line) string {
+	if l == nil {
+		return ""
+	}
+	return l.Verb
+}
+
 func (p *parser) block(l *Line, v verb) {
 	inner := l.loop
 	loop, isLoop := l.Stmt.(EachLoop)
@@ -327,11 +348,25 @@ func (p *parser) block(l *Line, v verb) {
 		inner = append(slices.Clone(inner), loop.Each)
 	}
 	if len(l.row.kids) > 0 && !v.Block {
-		p.fail(l.row.kids[0].line, v.Name, "it has no block; only want, or, retry and each have, so this line is indented too deep")
+		p.fail(l.row.kids[0].line, v.Name, "it has no block; want, or, result, saw, when, retry and each have, so this line is indented too deep")
 		return
 	}
 	if _, isRetry := l.Stmt.(Retry); (isLoop || isRetry) && len(l.row.kids) == 0 {
 		p.fail(l.Pos.Line, v.Name, "its block is missing: the lines that it is about, indented deeper")
 	}
 	l.Block = p.lines(l.row.kids, inner, l.label)
+	for _, k := range l.Block {
+		if answers := k.Verb == "answer"; answers != (l.Verb == "when") {
+			p.misplaced(k, l.Verb)
+		}
+	}
+}
+
+// misplaced refuses an answer that belongs to no when, and what is none in the block of one.
+func (p *parser) misplaced(l *Line, above string) {
+	if l.Verb == "answer" {
+		p.fail(l.Pos.Line, l.Verb, "it belongs into the block of a when")
+		return
+	}
+	p.fail(l.Pos.Line, l.Verb, "the block of a %s holds answers alone", above)
 }

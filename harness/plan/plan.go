@@ -13,14 +13,17 @@ func walkLines(lines []*Line, fn func(*Line)) {
 	}
 }
 
-// Fresh says whether the case needs a target of its own: it gives it parameters, or fills its table.
+// fresh are the verbs which change what the target holds in common for all cases.
+var fresh = []string{"seat", "connect", "op", "clock"}
+
+// Fresh says whether the case needs a target of its own: it gives it parameters, fills its table, or has it do something.
 func (p *Plan) Fresh() bool {
-	fresh := false
+	own := false
 	for _, d := range p.Peers {
-		fresh = fresh || d.Target && len(d.Params) > 0
+		own = own || d.Target && len(d.Params) > 0
 	}
-	p.All(func(l *Line) { fresh = fresh || l.Verb == "seat" || l.Verb == "connect" })
-	return fresh
+	p.All(func(l *Line) { own = own || slices.Contains(fresh, l.Verb) })
+	return own
 }
 
 // Target is the declaration of the peer under test, nil if there is none.
@@ -49,8 +52,17 @@ func deriveNeeds(p *Plan) {
 		if l.Verb == "seat" {
 			add("seat")
 		}
-		if s, ok := l.Stmt.(Send); ok && s.Times*len(l.Sides) > floodFrames {
-			add("flood")
+		switch s := l.Stmt.(type) {
+		case Send:
+			if s.Times*len(l.Sides) > floodFrames {
+				add("flood")
+			}
+		case Operation:
+			add("op:" + s.Method)
+		case Clock:
+			if !slices.Contains(p.Header.Needs, "clock") {
+				add("expiry")
+			}
 		}
 		for _, e := range exprsOf(l.Stmt) {
 			e.Walk(func(x *Expr) {
@@ -93,11 +105,18 @@ func exprsOf(s Stmt) []*Expr {
 	case Raw:
 		return s.Values
 	case Send:
-		var out []*Expr
-		for _, f := range s.Frame.Fields {
-			out = append(out, f.Value)
-		}
-		return out
+		return valuesOf(s.Frame.Fields)
+	case Answer:
+		return append(valuesOf(s.Frame.Fields), s.Values...)
+	case Operation:
+		return valuesOf(s.Params)
 	}
 	return nil
+}
+
+func valuesOf(fields []Field) (out []*Expr) {
+	for _, f := range fields {
+		out = append(out, f.Value)
+	}
+	return out
 }

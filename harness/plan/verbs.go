@@ -54,15 +54,14 @@ func init() {
 		{Name: "each", Usage: "each i=1..1000", Block: true, parse: parseEachLine, explain: tellEach,
 			Meaning: "its block in order for each value; `$i` may stand for any word, inside a name (`s$i`) and inside a text"},
 	}
+	verbTable = append(verbTable, networkVerbs()...)
 }
 
 // laterVerbs are words of the language which this version does not carry out. They are known, so that a plan which uses
 // them gets told so, and so that nothing else takes their names.
 var laterVerbs = map[string]string{
-	"when": "what a serving puppet answers", "answer": "what a serving puppet answers", "op": "operations of the target",
-	"result": "operations of the target", "saw": "what the target sent", "never": "what the target sent",
-	"inflight": "what the target sent", "clock": "the target's clock", "world": "load and simulation",
-	"link": "load and simulation", "churn": "load and simulation", "faults": "load and simulation",
+	"world": "load and simulation",
+	"link":  "load and simulation", "churn": "load and simulation", "faults": "load and simulation",
 	"load": "load and simulation", "need": "load and simulation", "sweep": "load and simulation",
 }
 
@@ -208,21 +207,7 @@ func endNames() []string { return []string{"eof", "reset", "ended", "refused", "
 
 func parseWant(c *cursor) Stmt {
 	s := Want{Stream: c.stream()}
-	if w, ok := c.params["why"]; ok {
-		e := c.expr(w)
-		if c.err == nil && e.Kind != ExprString {
-			c.fail(w.line, `why=%s: a text in "" was expected`, w.text)
-		} else if c.err == nil {
-			s.Why = e.Text
-		}
-	}
-	if w, ok := c.params["profile"]; ok {
-		set, err := parseProfiles(w.text)
-		if err != nil {
-			c.fail(w.line, "profile=%s: %w", w.text, err)
-		}
-		s.Profiles = set
-	}
+	s.Why, s.Profiles = c.accepting()
 	s.Expect = parseExpect(c)
 	return s
 }
