@@ -47,7 +47,7 @@ type checkCmd struct {
 	Puppets string   `placeholder:"IP" help:"Where the peers of the harness listen, so that a container on a network of its own reaches them. Default: loopback, and containers share the host's network."`
 	Jobs    int      `short:"j" default:"${jobs}" placeholder:"N" help:"Cases side by side. Default: ${jobs}."`
 	Seed    *uint64  `placeholder:"N" help:"Seed of every identity and random byte. Default: a new one, which is printed."`
-	Out     string   `placeholder:"DIR" help:"Write results.jsonl and the inputs there; a log of before is replaced. Default: ${out}."`
+	Out     string   `placeholder:"DIR" help:"Write results.jsonl, report.html and the inputs there; a log of before is replaced. Default: ${out}."`
 	JSON    bool     `help:"Print the summary as an object, and nothing else, on stdout."`
 }
 
@@ -56,7 +56,7 @@ func (checkCmd) Help() string {
 
 The cases carried in the binary are chosen by --case, --area and --level; with --plan your own files run in their place. Each case is judged in all three profiles; --profile decides the summary and the exit code.
 
-The last line on stdout has the counts and the path of the log; progress goes to stderr.
+The last line on stdout has the counts and the path of the log; progress goes to stderr. Beside the log stands report.html, a page with all that was said; kadbench report makes the others.
 
 Exit codes: 0 ok, 1 a case failed, 2 usage or nothing matched, 3 a target could not be reached or started, or kept crashing, 4 the harness itself, 130 interrupted.
 
@@ -168,6 +168,7 @@ func (c *checkCmd) show(a *app, s record.Summary, notes []string, err error, aft
 			return err
 		}
 	}
+	a.writePage(s.Log)
 	if after != nil {
 		after()
 	}

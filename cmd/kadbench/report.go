@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/report"
@@ -82,6 +84,21 @@ func (r *reportCmd) Run(a *app) error {
 		}
 		return report.Text(w, l, o)
 	})
+}
+
+// writePage puts the HTML report beside a log that was just written, and says where it is. A run whose verdicts are known
+// does not fail for want of it.
+func (a *app) writePage(log string) {
+	path := filepath.Join(filepath.Dir(log), "report.html")
+	l, err := report.Load(log)
+	if err == nil {
+		err = a.write(path, func(w io.Writer) error { return report.HTML(w, l, describeCases(l, report.Options{})) })
+	}
+	if err != nil {
+		fmt.Fprintf(a.stderr, "note: no report.html: %s\n", report.Clean(err.Error()))
+		return
+	}
+	fmt.Fprintf(a.stderr, "report: %s\n", path)
 }
 
 // write writes to stdout, or to the file of --output, which appears only when all of it could be made.

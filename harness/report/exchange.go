@@ -249,8 +249,21 @@ func title(fields []Field) string {
 	return short(strings.Join(parts[:min(len(parts), 8)], " "))
 }
 
-// marked finds the bytes in question of a failure in what came last: the number of the entry, and from where to where.
+// marked finds what a failure is about in what came last: the number of the entry, and from where to where in its bytes
+// (0, 0: nowhere in particular).
 func marked(entries []record.Entry, f *record.Failure) (int, []int) {
+	if i, m := markedBytes(entries, f); m != nil {
+		return i, m
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		if entries[i].Dir != record.Sent && entries[i].Line != "" && entries[i].Line == f.Line {
+			return i, []int{0, 0}
+		}
+	}
+	return 0, nil
+}
+
+func markedBytes(entries []record.Entry, f *record.Failure) (int, []int) {
 	digits, _, _ := strings.Cut(f.Bytes, "…")
 	want, err := hex.DecodeString(strings.Join(strings.Fields(digits), ""))
 	if err != nil || len(want) < 4 { // fewer bytes stand in many places by chance

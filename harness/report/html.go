@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -198,8 +199,24 @@ type verdict struct {
 // Columns of the matrix.
 func (p *page) Columns() int { return 2 + len(p.Targets) }
 
+// Href leads to a case's view. The address of a view is its path after the #, each part of it escaped.
+func (c pageCase) Href() template.URL { return fragment("case/" + c.ID) }
+
+// Href leads to a target's view.
+func (t pageTarget) Href() template.URL { return fragment("target/" + t.Name) }
+
+func fragment(path string) template.URL {
+	return template.URL("#" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/"))
+}
+
 // Short is the case's name within its area.
 func (c pageCase) Short() string { return caseName(c.ID) }
+
+// First is the first sentence of what the peer must do.
+func (c pageCase) First() string {
+	first, _, _ := strings.Cut(c.Prose, ". ")
+	return strings.TrimSuffix(first, ".")
+}
 
 // Level is how the clause binds in a profile.
 func (c pageCase) Level(profile string) string { return c.Levels[profile] }

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"html"
 	"io"
 	"strings"
 
@@ -154,8 +153,8 @@ func (b block) markdown(w io.Writer, l *Log) {
 // mdText is a text within a line of Markdown, with nothing in it that Markdown or HTML gives a meaning.
 func mdText(s string) string {
 	var b strings.Builder
-	for _, r := range html.EscapeString(Clean(s)) {
-		if strings.ContainsRune("\\`*_[]|~#!@", r) { // an @ would call somebody by their name
+	for _, r := range Clean(s) {
+		if strings.ContainsRune("&<>\"'\\`*_[]|~#!@", r) { // an @ would call somebody by their name
 			fmt.Fprintf(&b, "&#%d;", r)
 			continue
 		}

@@ -72,7 +72,7 @@ function caseView(n, focus) {
       h('tbody', {}, data.targets.map((t, i) => h('tr', {}, h('th', {scope: 'row'}, h('a', {href: targetLink(t.name)}, t.name), ' ', h('span.dim', {}, t.version)),
         data.profiles.map((_, j) => h('td', {}, chip(c.verdicts[i][j]))), h('td.dim', {}, remark(c, i))))))),
     failing.some(g => g.length) ? h('h2', {}, 'What went wrong') : null,
-    data.targets.map((_, t) => failing[t].map(g => card(c, t, g))),
+    data.targets.map((_, t) => t).sort((a, b) => (data.targets[b].name === focus) - (data.targets[a].name === focus)).map(t => failing[t].map(g => card(c, t, g))),
     h('h2', {}, 'Plan'), c.carried ? h('p.dim', {}, 'The plan of the run was not beside its log: this is the one that this kadbench carries.') : null, planBox,
     h('h2', {}, 'Exchanges'), talkBox,
   ];
@@ -134,7 +134,6 @@ function exchanges(x, c, focus) {
     const fill = () => { if (d.open && !d.querySelector('.talk')) d.append(talk(e, x.frames || [], c.file, jump)); };
     d.addEventListener('toggle', fill);
     fill();
-    if (open && focus) setTimeout(() => d.scrollIntoView({block: 'start'}));
     return d;
   });
 }

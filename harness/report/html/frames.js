@@ -69,7 +69,12 @@ function talk(x, frames, file, jump) {
     ];
     if (!f || !f.h) { out.append(h('div', {}, row)); return; }
     const d = h('details' + (e.m ? '.wrong' : ''), {open: !!e.m}, h('summary', {}, row));
-    const fill = () => { if (d.open && d.children.length === 1) d.append(annotated(f, e.m)); };
+    const fill = () => {
+      if (!d.open || d.children.length > 1) return;
+      const box = annotated(f, e.m), hot = box.querySelector('.hot');
+      d.append(box);
+      if (hot) setTimeout(() => { box.scrollTop = hot.offsetTop - box.offsetTop - 60; });
+    };
     d.addEventListener('toggle', fill);
     fill();
     out.append(d);
