@@ -1,5 +1,10 @@
 package plan
 
+import (
+	"slices"
+	"strings"
+)
+
 // method is one row of the table of operations: what an op may ask the target for, as the control protocol has it.
 type method struct {
 	Name   string
@@ -95,6 +100,27 @@ func resultFields() []field {
 				out = append(out, f)
 			}
 		}
+	}
+	return out
+}
+
+// Methods lists what an op may ask for, with the parts of its result.
+func Methods() []Row {
+	var out []Row
+	for _, m := range methods {
+		usage := m.Name
+		for _, f := range m.Params {
+			usage += " " + f.Name + "=…"
+		}
+		parts := fieldNames(m.Result)
+		if i := slices.Index(parts, "stats"); i >= 0 {
+			parts[i] = "stats.requests, stats.successes, stats.failures, stats.hops, stats.duration"
+		}
+		says := methodSays[m.Name]
+		if len(parts) > 0 {
+			says += ": " + strings.Join(parts, ", ")
+		}
+		out = append(out, Row{m.Name, usage, says})
 	}
 	return out
 }

@@ -351,7 +351,7 @@ func (p *parser) block(l *Line, v verb) {
 		p.fail(l.row.kids[0].line, v.Name, "it has no block; want, or, result, saw, when, retry and each have, so this line is indented too deep")
 		return
 	}
-	if _, isRetry := l.Stmt.(Retry); (isLoop || isRetry) && len(l.row.kids) == 0 {
+	if _, isRetry := l.Stmt.(Retry); (isLoop || isRetry || l.Verb == "when") && len(l.row.kids) == 0 {
 		p.fail(l.Pos.Line, v.Name, "its block is missing: the lines that it is about, indented deeper")
 	}
 	l.Block = p.lines(l.row.kids, inner, l.label)

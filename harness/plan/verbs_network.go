@@ -147,7 +147,7 @@ func parseResult(c *cursor) Stmt {
 		if kind, ok := strings.CutPrefix(c.words[c.at].text, "error="); ok {
 			w := c.next("")
 			if !contains(errorKinds, kind) {
-				c.fail(w.line, "error=%s: %s", kind, unknown("kind", kind, errorKinds))
+				c.fail(w.line, "%s", unknown("kind of error", kind, errorKinds))
 			}
 			s.Error = kind
 			return s
