@@ -74,6 +74,18 @@ func (f faulty) Do(ctx context.Context, method string, params json.RawMessage) (
 		return nil, &target.Error{Code: target.CodeOperation, Message: "no kind"}
 	case "says-yes table", "says-yes bootstrap", "says-yes set_mode":
 		return struct{}{}, nil
+	case "puts-nothing put_record":
+		return target.PutResult{}, nil
+	case "tells-nobody start_providing":
+		return target.AnnouncedResult{}, nil
+	case "finds-another find_peer":
+		return target.FoundResult{PeerAddrs: target.PeerAddrs{Peer: strangerID()}}, nil
+	case "idle bootstrap":
+		return struct{}{}, nil
+	case "removes-nothing remove_peer":
+		return target.RemovedResult{Removed: new(bool)}, nil
+	case "never-expires start":
+		params = json.RawMessage(strings.Replace(string(params), `"provider":2000`, `"provider":2000000`, 1))
 	case "deaf-connect connect":
 		return target.PeerResult{}, nil
 	}
@@ -167,6 +179,12 @@ func TestBadAdapters(t *testing.T) {
 		{"says-yes", "operations before start", "it succeeded"},
 		{"says-yes", "set_mode", "after set_mode client identify tells"},
 		{"deaf-connect", "connect", `result peer ""`},
+		{"puts-nothing", "records", "the only known server never got PUT_VALUE"},
+		{"tells-nobody", "providers", "the only known server never got ADD_PROVIDER"},
+		{"finds-another", "find_peer and bootstrap", "with its address"},
+		{"idle", "find_peer and bootstrap", "never asked FIND_NODE"},
+		{"removes-nothing", "remove_peer", "removed false: expected true"},
+		{"never-expires", "a provider expires", "is listed for ever"},
 	} {
 		t.Run(c.fault+"/"+c.check, func(t *testing.T) {
 			t.Parallel()
@@ -176,8 +194,11 @@ func TestBadAdapters(t *testing.T) {
 					continue
 				}
 				limit := checkTimeout
-				if c.fault == "stays" {
-					limit = time.Second // what the check would wait for
+				switch c.fault { // what the check would wait for
+				case "stays":
+					limit = time.Second
+				case "tells-nobody", "never-expires":
+					limit = 2 * shortLife
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				err := check.Run(ctx, f)

@@ -50,7 +50,7 @@ func told(ctx context.Context, s *target.Started, ask bool, right func(protocols
 }
 
 // dialOne connects to one address, by the transport that it names.
-func dialOne(ctx context.Context, id peer.ID, addr ma.Multiaddr, ask bool) (said target.Identity, err error) {
+func dialOne(ctx context.Context, id peer.ID, addr ma.Multiaddr, asks bool) (said target.Identity, err error) {
 	cfg := target.PuppetConfig{}
 	if _, err := addr.ValueForProtocol(ma.P_QUIC_V1); err == nil {
 		cfg.Over = "quic"
@@ -63,24 +63,38 @@ func dialOne(ctx context.Context, id peer.ID, addr ma.Multiaddr, ask bool) (said
 	if err := p.Connect(ctx, peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{addr}}); err != nil {
 		return said, err
 	}
-	if said, err = p.Identified(ctx, id, 0); err != nil || !ask {
-		return said, err
-	}
-	s, err := p.Open(ctx, id, protocol)
-	if err != nil {
+	if said, err = p.Identified(ctx, id, 0); err != nil || !asks {
 		return said, err
 	}
 	key := sha256.Sum256([]byte("targettest"))
-	if err := s.Write(ctx, wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode, Key: key[:]})); err != nil {
-		return said, err
+	_, err = ask(ctx, p, id, &wire.Message{Type: wire.FindNode, Key: key[:]}, true)
+	return said, err
+}
+
+// askOne sends a request to a started target from a puppet, and reads the answer if one is wanted.
+func askOne(ctx context.Context, p *target.Puppet, s *target.Started, m *wire.Message, answered bool) (wire.Message, error) {
+	info, err := s.Info()
+	if err != nil {
+		return wire.Message{}, err
+	}
+	return ask(ctx, p, info.ID, m, answered)
+}
+
+func ask(ctx context.Context, p *target.Puppet, id peer.ID, m *wire.Message, answered bool) (reply wire.Message, err error) {
+	s, err := p.Open(ctx, id, protocol)
+	if err != nil {
+		return reply, err
+	}
+	defer s.Close()
+	if err := s.Write(ctx, wire.AppendFrame(nil, m)); err != nil || !answered {
+		return reply, err
 	}
 	e, err := s.Next(ctx)
 	if err != nil {
-		return said, fmt.Errorf("FIND_NODE: %w", err)
+		return reply, fmt.Errorf("%v: %w", m.Type, err)
 	}
-	var m wire.Message
-	if e.Kind != target.Frame || wire.Decode(e.Body, &m) != nil || m.Type != wire.FindNode {
-		return said, fmt.Errorf("FIND_NODE: %v %x: expected a FIND_NODE in answer", e.Kind, e.Raw)
+	if e.Kind != target.Frame || wire.Decode(e.Body, &reply) != nil || reply.Type != m.Type {
+		return reply, fmt.Errorf("%v: %v %x: expected one in answer", m.Type, e.Kind, e.Raw)
 	}
-	return said, nil
+	return reply, nil
 }

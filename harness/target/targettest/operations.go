@@ -16,7 +16,7 @@ type operation struct {
 // operations are calls as a case makes them, one for each method that needs a node.
 func operations() []operation {
 	key := sha256.Sum256([]byte("targettest"))
-	hash := append(target.Bytes{0x12, 0x20}, key[:]...)
+	hash := hashKey("targettest")
 	stranger := strangerID()
 	return []operation{
 		{"table", nil}, {"bootstrap", nil},
@@ -34,6 +34,12 @@ func operations() []operation {
 		{"set_mode", target.ModeParams{Mode: "server"}},
 		{"advance_clock", target.ClockParams{By: 1000}},
 	}
+}
+
+// hashKey is the key of a provider operation, a multihash.
+func hashKey(label string) target.Bytes {
+	h := sha256.Sum256([]byte(label))
+	return append(target.Bytes{0x12, 0x20}, h[:]...)
 }
 
 // strangerID is the id of a peer that exists nowhere.

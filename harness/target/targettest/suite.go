@@ -33,7 +33,7 @@ type Check struct {
 
 // Checks of the suite, in the order in which an adapter's author wants to see them pass.
 func Checks() []Check {
-	return slices.Concat(lineChecks, startChecks, nodeChecks)
+	return slices.Concat(lineChecks, startChecks, nodeChecks, networkChecks)
 }
 
 // Suite runs all checks as subtests.
