@@ -1,8 +1,8 @@
 // Package target is everything that kadbench speaks to: the peers under test, and the harness's own peers around them.
 //
 // A target is given as text. ref: is the reference in this process, cmd: a program that speaks the control protocol
-// (docs/control-protocol.md), addr: whatever listens at an address. Parse makes a Factory of it; each Target that the
-// factory makes is a process, or a dialled address, of its own:
+// (docs/control-protocol.md), image: such a program in a container, addr: whatever listens at an address. Parse makes a
+// Factory of it; each Target that the factory makes is a process, a container or a dialled address of its own:
 //
 //	f, err := target.Parse("go=cmd:bin/go-libp2p")
 //	t, err := f.New(ctx)                // has said hello
@@ -27,8 +27,8 @@
 //	event, err := stream.Next(ctx)              // a frame, an end, a reset, or what cannot be read
 //
 // What lies where: puppet.go, host.go, stream.go, frames.go, serving.go, port.go and identity.go are the puppets;
-// target.go, methods.go and errors.go the vocabulary; parse.go, channel.go, client.go, process.go and listener.go the
-// harness's side of a target; serve.go and ref.go the target's side. The suite for adapters is package targettest.
+// target.go, methods.go and errors.go the vocabulary; parse.go, channel.go, client.go, process.go, image.go and
+// listener.go the harness's side of a target; serve.go and the files ref*.go the target's side. The suite for adapters is package targettest.
 //
-// Only ref.go and ref_methods.go import kad: the judge shares no code with the accused but the wire format.
+// Only the files ref*.go import kad: the judge shares no code with the accused but the wire format.
 package target

@@ -16,7 +16,7 @@ import (
 	"github.com/kadbench/kadbench/kad/p2p"
 )
 
-// Only ref.go and ref_methods.go know kad: the puppets share no code with the accused but the wire format.
+// Only the files ref*.go know kad: the puppets share no code with the accused but the wire format.
 
 // Ref is the reference implementation behind the control protocol: kad/p2p, as an adapter would wrap it. It is the
 // Handler of `kadbench node` and of the form ref:.
