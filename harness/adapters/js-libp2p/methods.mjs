@@ -24,6 +24,9 @@ const content = (value, name) => {
   }
 }
 
+// kad-dht ends a query after this time, DEFAULT_QUERY_TIMEOUT in its constants, but only one that brings no signal.
+const queryTimeout = 180_000
+
 // The kind of an error, by the name that libp2p gave it.
 const kinds = { NotFoundError: 'not_found', TimeoutError: 'timeout' }
 
@@ -35,14 +38,18 @@ const operation = (node, spec, run) => async (params, cancelled) => {
     throw failed('other', true, 'not started')
   }
   const signal = AbortSignal.any([cancelled, now.ended.signal])
+  const late = AbortSignal.timeout(queryTimeout)
   const end = new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(failed('cancelled', false, 'cancelled')), { once: true })
   })
   try {
-    return await Promise.race([run(now, p, signal), end])
+    return await Promise.race([run(now, p, AbortSignal.any([signal, late])), end])
   } catch (err) {
     if (signal.aborted) {
       throw failed('cancelled', false, 'cancelled')
+    }
+    if (late.aborted) {
+      throw failed('timeout', false, `${err.name}: ${err.message}`)
     }
     throw err instanceof Failure ? err : failed(kinds[err.name] ?? 'other', err.name === 'NotFoundError', `${err.name}: ${err.message}`)
   }
