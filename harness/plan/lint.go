@@ -291,6 +291,11 @@ func (n *linter) want(l *Line) {
 	}
 }
 
+// told says whether others of its range may tell the target of a serving puppet, in a lookup of the target's.
+func (n *linter) told(d *PeerDecl) bool {
+	return d.Kind == "serving" && len(n.operations) > 0 && slices.ContainsFunc(d.Group, func(name string) bool { return n.used[name] })
+}
+
 // whole looks at what can be told only at the end.
 func (n *linter) whole() {
 	for _, name := range fixtureOrder(n.plan) {
@@ -311,7 +316,7 @@ func (n *linter) whole() {
 		n.cycle(name, nil)
 	}
 	for _, d := range n.plan.Peers {
-		if !n.used[d.Name] && (d.Name == d.Group[0] || n.used[d.Group[0]]) {
+		if !n.used[d.Name] && (d.Name == d.Group[0] || n.used[d.Group[0]]) && !n.told(d) {
 			n.fail(d.Pos, "peer", "nothing uses %s", d.Name)
 		}
 	}

@@ -215,7 +215,7 @@ func refConfig(p StartParams) (cfg p2p.Config, err error) {
 	switch p.Filter {
 	case "", "none":
 	case "public":
-		cfg.PublicOnly = true
+		cfg.PublicOnly, cfg.Diversity = true, true
 	default:
 		return cfg, BadParam("filter", fmt.Sprintf("%q: expected none or public", p.Filter))
 	}
