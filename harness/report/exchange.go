@@ -193,14 +193,13 @@ func (p *packer) frame(e record.Entry, peers map[string]string) int {
 	f := packedFrame{Hex: hex.EncodeToString(e.Bytes[:min(len(e.Bytes), maxFrame)]), Size: e.Size}
 	if p.options.Annotate != nil && len(e.Bytes) > 0 {
 		fields := p.options.Annotate(e.Bytes)
-		f.Title = title(fields)
+		if e.Size > len(e.Bytes) {
+			forgive(fields, e)
+		}
 		for i, r := range fields {
 			if i == maxFields || r.Offset >= maxFrame {
 				f.Left = len(fields) - i
 				break
-			}
-			if r.Err != "" && e.Size > len(e.Bytes) && r.Offset+r.Len >= len(e.Bytes) {
-				r.Err, r.Text = "", r.Text+fmt.Sprintf(" (the log keeps %d of %d bytes)", len(e.Bytes), e.Size) // our cut, not the peer's
 			}
 			text := Clean(r.Text)
 			for _, word := range strings.Fields(r.Text) {
@@ -214,11 +213,22 @@ func (p *packer) frame(e record.Entry, peers map[string]string) int {
 			}
 			f.Fields = append(f.Fields, row)
 		}
+		f.Title = title(fields)
 	}
 	n := len(p.out.Frames)
 	p.out.Frames = append(p.out.Frames, f)
 	p.seen[key] = n
 	return n
+}
+
+// forgive takes back the faults that a frame has only because the log cut it.
+func forgive(fields []Field, e record.Entry) {
+	for i, f := range fields {
+		if f.Err != "" && (f.Path == "length" || f.Offset+f.Len >= len(e.Bytes)) {
+			fields[i].Err = ""
+			fields[i].Text += fmt.Sprintf(" (the log keeps %d of %d bytes)", len(e.Bytes), e.Size)
+		}
+	}
 }
 
 // title is a message in a few words: its type, its key, how many peers are in it.

@@ -30,7 +30,7 @@ func Markdown(w io.Writer, l *Log, o Options) error {
 	l.markdownTotals(&b, o)
 	for _, part := range l.parts() {
 		for _, c := range part.runSuite().Cases {
-			fmt.Fprintf(&b, "> **%s**: %s\n\n", mdText(part.Path), mdText(c.Error.Text))
+			fmt.Fprintf(&b, "> **%s**: %s\n\n", mdText(part.Path), mdText(c.Error.Message))
 		}
 	}
 	l.markdownMatrix(&b, o)
@@ -48,6 +48,7 @@ func Markdown(w io.Writer, l *Log, o Options) error {
 	for _, n := range l.Notes {
 		fmt.Fprintf(&b, "\n- note: %s", mdText(n))
 	}
+	fmt.Fprintln(&b)
 	for _, part := range l.parts() {
 		fmt.Fprintf(&b, "\n<sub>seed %d, kadbench %s, %s, %s, log %s</sub>\n", part.Run.Seed, mdText(part.Run.Version),
 			mdText(part.Run.Go), mdText(part.Run.OS), mdText(part.Path))

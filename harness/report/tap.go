@@ -11,7 +11,7 @@ import (
 )
 
 // TAP writes the log as TAP version 14: a subtest for each target in the profile that decides (with All, in each), a
-// test point for each case, and one more where the run itself went wrong. What is known to fail is a TODO, what was not
+// test point for each case, and one more where the run itself went wrong. What is known to fail is "todo", what was not
 // judged a SKIP with the reason; a warning is ok, and says what it warns of.
 func TAP(w io.Writer, l *Log, o Options) error {
 	o = o.withDefaults(l)
@@ -62,7 +62,7 @@ func (l *Log) tapSuite(w io.Writer, t Target, profile string) {
 		case record.Unsupported, record.Skipped:
 			directive = " # SKIP " + string(r.Verdict) + ": " + tapText(r.Why)
 		case record.XFail:
-			ok, directive = false, " # TODO "+tapText(r.Why)
+			ok, directive = false, " # todo "+tapText(r.Why)
 		default:
 			ok = false
 		}

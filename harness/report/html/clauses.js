@@ -21,7 +21,7 @@ function worst(cases, t) {
 
 // related says whether a citation and a search for one name lines in common: L357 of L350-L360.
 function related(at, wanted) {
-  const read = s => { const m = /^(\S+) L?(\d+)(?:-L?(\d+))?/.exec(s); return m && [m[1], +m[2], +(m[3] || m[2])]; };
+  const read = s => { const m = /^(\S+) L?(\d+)(?:-L?(\d+))?/i.exec(s); return m && [m[1], +m[2], +(m[3] || m[2])]; };
   const a = read(at), b = read(wanted);
   return !!a && !!b && a[0] === b[0] && a[1] <= b[2] && b[1] <= a[2];
 }
