@@ -16,13 +16,14 @@ use crate::{
 
 pub const LITERAL: &str = "/ipfs/kad/1.0.0";
 
-/// What hello says of start.
+/// What hello says of start. `namespaces.any`: records of every namespace are kept, and validated by nobody.
 pub const OPTIONS: &[&str] = &[
     "protocol",
     "alpha",
     "listen",
     "transports.tcp",
     "transports.quic",
+    "namespaces.any",
     "filter.none",
     "background",
     "expiry.record",
