@@ -5,6 +5,9 @@
 //	err = report.Text(os.Stdout, log, report.Options{Profile: "base", Width: 100, Color: true})
 //	err = report.JUnit(file, log, report.Options{})
 //
+// Several logs become one with Join: a matrix of cases and targets. What a log does not hold, the HTML page gets from its
+// caller by Options: the cases' plans, the clauses of the specifications, and the reading of frames.
+//
 // What peers and target programs said stands in a log as it came. Reports print it with its control characters
 // escaped, so that no peer writes on the reader's terminal.
 package report

@@ -18,7 +18,7 @@ const (
 	maxFrame  = 4 << 10  // bytes of a frame: a reply of 20 peers has about 1,100, with three addresses each 2,000
 	maxFields = 400      // of a frame: such a reply has about 100
 	maxCell   = 400      // bytes of what a field says
-	maxGather = 64 << 20 // bytes of all frames together, before they are packed
+	maxGather = 64 << 20 // bytes of all frames of a log together, before they are packed: 1,200 exchanges of 50 KB
 )
 
 // exchange is what a case and a target said to each other in one run, in order.
@@ -32,20 +32,32 @@ type exchange struct {
 	left   int // between the two
 }
 
-// add keeps an entry, or counts it.
-func (x *exchange) add(e record.Entry) {
+// add keeps an entry, or counts it. room is how many bytes may be kept; add returns how many more are.
+func (x *exchange) add(e record.Entry, room int) (kept int) {
 	if e.Size == 0 {
 		e.Size = len(e.Bytes)
 	}
+	e.Bytes = slices.Clone(e.Bytes[:max(0, min(len(e.Bytes), maxFrame, room))])
+	kept = len(e.Bytes)
 	if len(x.head) < maxHead {
 		x.head = append(x.head, e)
-		return
+		return kept
 	}
 	if len(x.tail) == maxTail {
+		kept -= len(x.tail[0].Bytes)
 		x.tail = slices.Delete(x.tail, 0, 1)
 		x.left++
 	}
 	x.tail = append(x.tail, e)
+	return kept
+}
+
+// bytes is how many bytes of frames it keeps.
+func (x *exchange) bytes() (n int) {
+	for _, e := range slices.Concat(x.head, x.tail) {
+		n += len(e.Bytes)
+	}
+	return n
 }
 
 // exchanges reads the logs once more, for what Load leaves out: the last run of each case before its verdict, by its
@@ -85,6 +97,7 @@ func gather(path string, named map[string]string, found map[place]*exchange) err
 			next := &exchange{began: e.At, rounds: 1}
 			if x != nil && !x.judged {
 				next.rounds = x.rounds + 1
+				kept -= x.bytes()
 			}
 			running[at] = next
 		case e.Type == record.TypeResult && x != nil:
@@ -97,13 +110,7 @@ func gather(path string, named map[string]string, found map[place]*exchange) err
 				x.peers[id] = name
 			}
 		case e.Type == record.TypeFrame, e.Type == record.TypeStream, e.Type == record.TypeOperation, e.Type == record.TypeNote:
-			if kept += len(e.Bytes); kept > maxGather {
-				if e.Size == 0 {
-					e.Size = len(e.Bytes)
-				}
-				e.Bytes = nil
-			}
-			x.add(e)
+			kept += x.add(e, maxGather-kept)
 		}
 	}
 	return nil
@@ -190,14 +197,14 @@ func (p *packer) frame(e record.Entry, peers map[string]string) int {
 	if n, ok := p.seen[key]; ok {
 		return n
 	}
-	f := packedFrame{Hex: hex.EncodeToString(e.Bytes[:min(len(e.Bytes), maxFrame)]), Size: e.Size}
+	f := packedFrame{Hex: hex.EncodeToString(e.Bytes), Size: e.Size}
 	if p.options.Annotate != nil && len(e.Bytes) > 0 {
 		fields := p.options.Annotate(e.Bytes)
 		if e.Size > len(e.Bytes) {
 			forgive(fields, e)
 		}
 		for i, r := range fields {
-			if i == maxFields || r.Offset >= maxFrame {
+			if i == maxFields {
 				f.Left = len(fields) - i
 				break
 			}
@@ -221,12 +228,12 @@ func (p *packer) frame(e record.Entry, peers map[string]string) int {
 	return n
 }
 
-// forgive takes back the faults that a frame has only because the log cut it.
+// forgive takes back the faults that a frame has only because it was cut, by the log or here.
 func forgive(fields []Field, e record.Entry) {
 	for i, f := range fields {
 		if f.Err != "" && (f.Path == "length" || f.Offset+f.Len >= len(e.Bytes)) {
 			fields[i].Err = ""
-			fields[i].Text += fmt.Sprintf(" (the log keeps %d of %d bytes)", len(e.Bytes), e.Size)
+			fields[i].Text += fmt.Sprintf(" (%d of %d bytes are kept)", len(e.Bytes), e.Size)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (l *Log) suite(t Target, profile string) junitSuite {
 			continue
 		}
 		took += r.Detail.Took
-		c := junitCase{Name: r.Case, Class: s.Name, Time: seconds(r.Detail.Took)}
+		c := junitCase{Name: Clean(r.Case), Class: s.Name, Time: seconds(r.Detail.Took)}
 		note := &junitNote{Message: Clean(r.Why)}
 		switch r.Verdict {
 		case record.Pass:

@@ -59,6 +59,11 @@ func Text(w io.Writer, l *Log, o Options) error {
 // LastLine is the counts and the path of the log, the form which scripts read.
 func LastLine(s record.Summary) string { return s.String() + "; log " + Clean(s.Log) }
 
+// Block is the block of one result that did not pass, as the text report has it, without the verdicts of others.
+func Block(r record.Result) string {
+	return strings.Trim((&Log{}).blockText(Result{Result: r, Detail: r.Detail}), "\n")
+}
+
 // block is a failure of one case for one target, with every profile in which it failed in just this way.
 type block struct {
 	Result
@@ -126,9 +131,10 @@ func (b block) write(w io.Writer, l *Log, o Options) {
 		color = yellow
 	}
 	rest := fmt.Sprintf("%s  (%s)", Clean(b.Target), b.binding())
-	head := fmt.Sprintf("%-5s %s  %s", verdict, b.Case, rest)
+	id := Clean(b.Case)
+	head := fmt.Sprintf("%-5s %s  %s", verdict, id, rest)
 	place := Clean(f.Line)
-	fmt.Fprintf(w, "%s %s  %s", o.paint(color, fmt.Sprintf("%-5s", verdict)), o.paint(bold, b.Case), rest)
+	fmt.Fprintf(w, "%s %s  %s", o.paint(color, fmt.Sprintf("%-5s", verdict)), o.paint(bold, id), rest)
 	if gap := o.Width - width(head) - width(place); place != "" && gap >= 2 {
 		fmt.Fprintf(w, "%s%s\n", strings.Repeat(" ", gap), o.paint(dim, place))
 	} else if fmt.Fprintln(w); place != "" {
