@@ -32,6 +32,7 @@ type finding struct {
 	unsupported string
 	fault       error           // of the suite
 	unjudged    plan.ProfileSet // in which no line was judged: none at all is 0
+	untold      string          // why, where the target cannot tell
 	ended       error           // errDied or errHung
 	shown       map[string]string
 	log         string // tail of the target's log, where it ended
@@ -70,7 +71,7 @@ func (r *runner) attempts(ctx context.Context, p *plan.Plan, n *node) (f finding
 				if own != nil {
 					r.pool.stop(own)
 				}
-				if own, err = r.pool.start(ctx, p.Target()); err != nil {
+				if own, err = r.pool.start(ctx, p); err != nil {
 					f.fault = err
 					return f
 				}
@@ -94,7 +95,7 @@ func (r *runner) attempts(ctx context.Context, p *plan.Plan, n *node) (f finding
 			for name, v := range one.shown {
 				f.shown[name] = v
 			}
-			f.unsupported, f.fault, f.ended, f.log = one.unsupported, one.fault, one.ended, one.log
+			f.unsupported, f.fault, f.ended, f.log, f.untold = one.unsupported, one.fault, one.ended, one.log, one.untold
 			f.unjudged |= one.unjudged
 			if f.unsupported != "" || f.fault != nil || f.ended != nil || f.all(profiles) || ctx.Err() != nil {
 				return f
@@ -123,21 +124,27 @@ func (r *runner) attempt(ctx context.Context, p *plan.Plan, n *node, profiles pl
 		case <-watched:
 		}
 	}()
-	w, err := newWorld(p, n, r.config, attempt)
+	w, err := newWorld(ctx, cancel, p, n, r.config, attempt)
 	defer w.close()
 	if err == nil {
 		w.limit, w.timer = limit, time.AfterFunc(limit, func() { cancel(errTimeout) })
 		defer w.timer.Stop()
-		s := &script{world: w, judged: profiles}
+		s := &script{world: w, judged: profiles, scope: profiles}
 		f.outcome, err = s.lines(ctx, p.Script, outcome{})
 		f.merge(s.unopened(nil))
+		if err == nil {
+			var more outcome
+			more, err = s.ending(ctx, f.outcome)
+			f.merge(more)
+		}
 		f.unjudged = profiles &^ (w.seen | f.profiles())
 		if err == nil && w.dropped() {
 			// A process that crashes takes its connections along before anybody hears of its end.
 			pause(ctx, deathNotice)
 		}
 	}
-	f.shown = w.shown
+	w.logPeers()
+	f.shown, f.untold = w.shown, w.untold
 	if n.died() || errors.Is(err, target.ErrDied) {
 		err = errDied // whatever the line noticed of it
 	}
@@ -197,6 +204,8 @@ func (r *runner) verdicts(p *plan.Plan, f finding) []record.Result {
 			res.Failure = &failure
 		case f.fault != nil:
 			res.Verdict, res.Why = record.Errored, f.fault.Error()
+		case f.unjudged&(1<<profile) != 0 && f.untold != "":
+			res.Verdict, res.Why = record.Unsupported, f.untold
 		case f.unjudged&(1<<profile) != 0:
 			res.Verdict, res.Why = record.Errored, "no line of the script judges anything in this profile"
 		default:

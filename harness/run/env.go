@@ -8,6 +8,7 @@ import (
 
 	"github.com/kadbench/kadbench/harness/check"
 	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/record"
 )
 
 // A world is where a plan's words get their values: it is the environment of matchers and of the evaluator.
@@ -109,4 +110,13 @@ func (w *world) capture(values map[string]plan.Value) {
 		w.captures[name] = v
 		w.shown[name] = w.names.Show(v)
 	}
+}
+
+// logPeers tells a reader of the log who took part.
+func (w *world) logPeers() {
+	peers := map[string]string{}
+	for name, m := range w.cast {
+		peers[name] = m.ID.String()
+	}
+	w.record(record.Entry{Type: record.TypePeers, Peers: peers})
 }

@@ -29,7 +29,16 @@ func lacking(p *plan.Plan, h *target.Hello, f target.Factory) string {
 			return why
 		}
 	}
+	if uses(p, "clock") && !slices.Contains(h.Methods, "advance_clock") && !givesPeriods(p) {
+		return "needs clock: the case gives no period that could be divided"
+	}
 	return ""
+}
+
+// givesPeriods says whether the target's line has a word expiry.*.
+func givesPeriods(p *plan.Plan) bool {
+	t := p.Target()
+	return t != nil && slices.ContainsFunc(t.Params, func(f plan.Field) bool { return strings.HasPrefix(f.Name, "expiry.") })
 }
 
 func lacks(need string, h *target.Hello, remote bool) string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -22,6 +23,7 @@ type node struct {
 	protocol string
 	target   target.Target
 	hello    *target.Hello
+	scaled   bool // its periods are divided by clockScale
 	remote   bool // only an address
 	company  *company
 
@@ -63,6 +65,17 @@ func (n *node) lost() bool {
 	default:
 		return n.died()
 	}
+}
+
+// clockScale divides the periods of a target without a clock, in a case that lets time pass: 1 h is 100 ms.
+const clockScale = 36_000
+
+// period is a time as the node counts it.
+func (n *node) period(d time.Duration) time.Duration {
+	if n.scaled {
+		return max(time.Millisecond, d/clockScale)
+	}
+	return d
 }
 
 func (n *node) info() peer.AddrInfo { return peer.AddrInfo{ID: n.id, Addrs: n.addrs} }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,9 +92,9 @@ func (p *pool) put(t target.Target) {
 	p.idle = append(p.idle, t)
 }
 
-// start starts a node with the parameters of a plan's target line; nil is the node that cases share.
-func (p *pool) start(ctx context.Context, d *plan.PeerDecl) (*node, error) {
-	params, err := p.params(d)
+// start starts a node with the parameters of a plan's target line; nil is for the node that cases share.
+func (p *pool) start(ctx context.Context, of *plan.Plan) (*node, error) {
+	params, err := p.params(of)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +106,7 @@ func (p *pool) start(ctx context.Context, d *plan.PeerDecl) (*node, error) {
 		switch {
 		case err == nil:
 			p.count(nil)
+			n.scaled = p.scales(of)
 			return n, nil
 		case errors.Is(err, errUnsupported), ctx.Err() != nil:
 			return nil, err
@@ -227,15 +229,15 @@ func (p *pool) close() {
 
 // params are those of start. Every node of a run has the same identity, so that --seed brings all puppets back to the
 // places where they were.
-func (p *pool) params(d *plan.PeerDecl) (target.StartParams, error) {
+func (p *pool) params(of *plan.Plan) (target.StartParams, error) {
 	seed := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("kadbench target "), p.seed))
 	s := target.StartParams{
 		Seed: base64.RawURLEncoding.EncodeToString(seed[:]), Mode: "server", Protocol: DefaultProtocol, Profile: p.profile,
 	}
-	if d == nil {
+	if of == nil || of.Target() == nil {
 		return s, nil
 	}
-	for _, f := range d.Params {
+	for _, f := range of.Target().Params {
 		text := f.Value.Text
 		var err error
 		switch name := f.Name; name {
@@ -269,13 +271,18 @@ func (p *pool) params(d *plan.PeerDecl) (target.StartParams, error) {
 			if s.Expiry == nil {
 				s.Expiry = map[string]int64{}
 			}
-			s.Expiry[period] = d.Milliseconds()
+			s.Expiry[period] = (&node{scaled: p.scales(of)}).period(d).Milliseconds()
 		}
 		if err != nil {
 			return s, fmt.Errorf("%s: %s=%s: %w", f.Pos, f.Name, text, err)
 		}
 	}
 	return s, nil
+}
+
+// scales says whether a case gets a node with its periods divided: time passes in it, and the target has no clock.
+func (p *pool) scales(of *plan.Plan) bool {
+	return of != nil && uses(of, "clock") && !slices.Contains(p.hello.Methods, "advance_clock")
 }
 
 // unsupported reads the answers by which a target says that it cannot do something.

@@ -284,7 +284,7 @@ func (r *runner) node(ctx context.Context, p *plan.Plan, own bool) (*node, error
 		return nil, err
 	}
 	if own {
-		return r.pool.start(ctx, p.Target())
+		return r.pool.start(ctx, p)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

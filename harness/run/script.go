@@ -93,7 +93,8 @@ func fails(f *failure) (o outcome) {
 type script struct {
 	*world
 	judged plan.ProfileSet
-	until  time.Time // within a retry: when its last round should be over
+	scope  plan.ProfileSet // those which the block of an alternative binds
+	until  time.Time       // within a retry: when its last round should be over
 }
 
 // remaining are the profiles that are judged and have not failed.
@@ -137,7 +138,11 @@ func (s *script) line(ctx context.Context, l *plan.Line, before outcome) (outcom
 	case plan.EachLoop:
 		return s.each(ctx, l, stmt, before)
 	case plan.Want:
-		return s.wants(ctx, l, before)
+		return s.accepts(ctx, l, before, s.want)
+	case plan.Result:
+		return s.accepts(ctx, l, before, s.result)
+	case plan.Saw:
+		return s.accepts(ctx, l, before, s.saw)
 	}
 	sides := l.Sides
 	if len(sides) == 0 {
@@ -180,7 +185,7 @@ func (s *script) retry(ctx context.Context, l *plan.Line, r plan.Retry, before o
 	end := time.Now().Add(r.Within)
 	open := s.remaining(before)
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		round := &script{world: s.world, judged: open, until: end}
+		round := &script{world: s.world, judged: open, scope: s.scope, until: end}
 		captures, streams := s.snapshot()
 		o, err := round.lines(ctx, l.Block, outcome{})
 		o.merge(s.unopened(streams))

@@ -32,10 +32,10 @@ func patience(all []*alternative) (longest time.Duration) {
 // settled says whether every profile which accepts silence is content with another alternative already; then nobody
 // waits for its proof.
 func settled(all []*alternative, silence int) bool {
-	for _, p := range all[silence].want.Profiles.List() {
+	for _, p := range all[silence].profiles.List() {
 		met := false
 		for i, a := range all {
-			met = met || i != silence && a.miss == nil && a.want.Profiles.Has(p)
+			met = met || i != silence && a.miss == nil && a.profiles.Has(p)
 		}
 		if !met {
 			return false

@@ -68,6 +68,14 @@ func (s *script) do(ctx context.Context, l *plan.Line, stmt plan.Stmt) (outcome,
 		default:
 			st.raw.Reset()
 		}
+	case plan.When:
+		return outcome{}, fault(l, "", s.when(l, stmt))
+	case plan.Operation:
+		return outcome{}, fault(l, "", s.begin(l, stmt))
+	case plan.Clock:
+		return outcome{}, s.clock(ctx, l, stmt)
+	case plan.Never, plan.InFlight:
+		s.later(l, stmt)
 	default:
 		return outcome{}, fault(l, l.Verb+" is not carried out by this version", nil)
 	}

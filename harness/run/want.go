@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kadbench/kadbench/harness/plan"
@@ -15,109 +14,6 @@ import (
 // DefaultSilence is how long silence lasts at least, unless for= says otherwise: 200 ms is a hundred times what an answer
 // on loopback takes, and the probe's answer shows that the target was not merely busy.
 const DefaultSilence = 200 * time.Millisecond
-
-// alternative is the want, or one of its or lines, for one stream.
-type alternative struct {
-	line *plan.Line
-	want plan.Want
-
-	captures map[string]plan.Value // of the whole line, when it matched
-	miss     *failure              // nil: it matched
-}
-
-// wants judges a want and its alternatives, for each of its streams, and goes on with the block of what matched.
-func (s *script) wants(ctx context.Context, l *plan.Line, before outcome) (o outcome, err error) {
-	sides := max(1, len(l.Sides))
-	chosen := make([]int, sides)
-	results, err := beside(sides, func(i int) (outcome, error) {
-		var o outcome
-		var err error
-		chosen[i], o, err = s.want(ctx, alternatives(l, i), s.remaining(before))
-		return o, err
-	})
-	for i, r := range results {
-		if sides > 1 {
-			r.name(l.Names[i])
-		}
-		o.merge(r)
-	}
-	if err != nil {
-		return o, err
-	}
-	s.observe(l, chosen)
-	// The block of each alternative that some stream took, once, in the order of the lines.
-	for n, a := range append([]*plan.Line{l}, l.Alts...) {
-		taken := false
-		for _, c := range chosen {
-			taken = taken || c == n
-		}
-		if !taken || len(a.Block) == 0 {
-			continue
-		}
-		sofar := before
-		sofar.merge(o)
-		more, err := s.lines(ctx, a.Block, sofar)
-		// What follows from an alternative binds only the profiles which accept that alternative.
-		o.merge(more.within(a.Stmt.(plan.Want).Profiles))
-		if err != nil {
-			return o, err
-		}
-	}
-	return o, nil
-}
-
-// observe notes which alternatives were taken at a line that accepts several: "line 12": "silence (ruling 1)", and for a
-// range how often each.
-func (s *script) observe(l *plan.Line, chosen []int) {
-	if len(l.Alts) == 0 {
-		return
-	}
-	var words []string
-	for n, a := range append([]*plan.Line{l}, l.Alts...) {
-		times := 0
-		for _, c := range chosen {
-			if c == n {
-				times++
-			}
-		}
-		if times == 0 {
-			continue
-		}
-		text := expected(a)
-		if why := a.Stmt.(plan.Want).Why; why != "" {
-			text += " (" + why + ")"
-		}
-		if len(chosen) > 1 {
-			text = fmt.Sprintf("%d× %s", times, text)
-		}
-		words = append(words, text)
-	}
-	if len(words) > 0 {
-		s.mu.Lock()
-		s.shown[fmt.Sprintf("line %d", l.Pos.Line)] = strings.Join(words, ", ")
-		s.mu.Unlock()
-	}
-}
-
-// alternatives are what is accepted on stream i of a line, in order.
-func alternatives(l *plan.Line, i int) []*alternative {
-	var all []*alternative
-	for _, line := range append([]*plan.Line{l}, l.Alts...) {
-		stmt := line.Stmt
-		if i < len(line.Sides) {
-			stmt = line.Sides[i]
-		}
-		a := &alternative{line: line, want: stmt.(plan.Want)}
-		if x := &a.want.Expect; x.Within == 0 {
-			x.Within = plan.DefaultWait
-			if len(all) > 0 {
-				x.Within = all[0].want.Expect.Within // an or waits as long as its want
-			}
-		}
-		all = append(all, a)
-	}
-	return all
-}
 
 // want judges one stream for those profiles that have not failed before. It returns which alternative was taken, -1 for
 // none.
@@ -139,6 +35,14 @@ func (s *script) want(ctx context.Context, all []*alternative, open plan.Profile
 			waiting, cancel = context.WithCancel(ctx)
 			defer cancel()
 			defer context.AfterFunc(proof.done, cancel)()
+		}
+	}
+	for _, a := range all {
+		if x := &a.want.Expect; x.Within == 0 {
+			x.Within = plan.DefaultWait
+			if a != all[0] {
+				x.Within = all[0].want.Expect.Within // an or waits as long as its want
+			}
 		}
 	}
 	nothing, err := s.first(ctx, waiting, st, began, all, proof)
@@ -185,84 +89,14 @@ func (s *script) want(ctx context.Context, all []*alternative, open plan.Profile
 // others the line waits as long as it says, since a slow answer is none of silence's business.
 func suffices(all []*alternative, silence int, open plan.ProfileSet) bool {
 	for _, p := range open.List() {
-		if all[silence].want.Profiles.Has(p) {
+		if all[silence].profiles.Has(p) {
 			continue
 		}
-		if slices.ContainsFunc(all, func(a *alternative) bool { return a.want.Profiles.Has(p) }) {
+		if slices.ContainsFunc(all, func(a *alternative) bool { return a.profiles.Has(p) }) {
 			return false
 		}
 	}
 	return true
-}
-
-// judges notes the profiles which the line has judged.
-func (s *script) judges(all []*alternative) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range plan.Profiles {
-		if slices.ContainsFunc(all, func(a *alternative) bool { return a.want.Profiles.Has(p) }) {
-			s.seen |= 1 << p
-		}
-	}
-}
-
-// verdicts says in which profiles none of the accepted alternatives matched. A profile in which the line accepts nothing
-// is not judged by it.
-func verdicts(all []*alternative) (o outcome) {
-	for _, p := range plan.Profiles {
-		var missed []*alternative
-		met := false
-		for _, a := range all {
-			if a.want.Profiles.Has(p) {
-				missed = append(missed, a)
-				met = met || a.miss == nil
-			}
-		}
-		if met || len(missed) == 0 {
-			continue
-		}
-		// The report speaks of the alternative that came nearest: the first whose type came, else the first.
-		nearest := missed[0]
-		for _, a := range missed {
-			if a.miss.Diff != "" {
-				nearest = a
-				break
-			}
-		}
-		f := *nearest.miss
-		f.Want = wanted(missed)
-		o.failed[p] = &f
-	}
-	return o
-}
-
-// wanted is what the lines accept, in their own words.
-func wanted(all []*alternative) string {
-	var words []string
-	for _, a := range all {
-		words = append(words, expected(a.line))
-	}
-	return strings.Join(words, " or ")
-}
-
-// expected is a want as written, without its verb, stream, reason and profiles.
-func expected(l *plan.Line) string {
-	text := l.Text
-	for range 2 {
-		_, text, _ = strings.Cut(text, " ")
-	}
-	if i := strings.Index(text, ` why="`); i >= 0 {
-		if end := strings.Index(text[i+6:], `"`); end >= 0 {
-			text = text[:i] + text[i+6+end+1:]
-		}
-	}
-	var words []string
-	for _, w := range strings.Fields(text) {
-		if !strings.HasPrefix(w, "profile=") {
-			words = append(words, w)
-		}
-	}
-	return strings.Join(words, " ")
 }
 
 // first waits for the first event, as long as any alternative waits; waiting ends when nobody does. It reports whether

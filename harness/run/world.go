@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -46,7 +47,16 @@ type world struct {
 	probes   int
 	at       *plan.Line // where the script is
 
-	seen plan.ProfileSet // in which some line was judged
+	ctx        context.Context         // of the attempt, and of its operations
+	stop       context.CancelCauseFunc // ends the attempt, with its reason
+	hearing    hearing
+	whens      []*when
+	operations map[string]*operation
+	asking     sync.WaitGroup // operations under way
+	atEnd      []later        // lines which are judged at the end
+
+	seen   plan.ProfileSet // in which some line was judged
+	untold string          // why a line was not: the target cannot tell
 }
 
 // member is a participant.
@@ -62,12 +72,13 @@ type member struct {
 
 // newWorld casts the peers of a plan; only serving puppets are made before a line needs them. The world is there whatever
 // the error, to be closed.
-func newWorld(p *plan.Plan, n *node, c *Config, attempt int) (*world, error) {
+func newWorld(ctx context.Context, stop context.CancelCauseFunc, p *plan.Plan, n *node, c *Config, attempt int) (*world, error) {
 	seed, log := c.Seed, c.Log
 	w := &world{
 		plan: p, node: n, seed: seed, attempt: attempt, log: log, patience: c.patience(), began: time.Now(),
 		cast: map[string]*member{}, names: check.Namer{}, streams: map[string]*stream{},
-		captures: map[string]plan.Value{}, shown: map[string]string{},
+		captures: map[string]plan.Value{}, shown: map[string]string{}, operations: map[string]*operation{},
+		ctx: ctx, stop: stop,
 	}
 	w.values = plan.NewEvaluator(p, w)
 	w.casting = true
@@ -202,6 +213,7 @@ func (w *world) makeOne(m *member) error {
 	}
 	if m.guest != nil && m.guest.puppet != nil {
 		m.puppet = m.guest.puppet
+		w.watch(m)
 		return nil
 	}
 	if m.puppet, err = w.node.puppet(config); err != nil {
@@ -210,6 +222,7 @@ func (w *world) makeOne(m *member) error {
 	if m.guest != nil {
 		m.guest.puppet = m.puppet
 	}
+	w.watch(m)
 	return nil
 }
 
@@ -303,8 +316,10 @@ func (w *world) noting(stream, peer string) func(record.Entry) {
 	}
 }
 
-// close ends all streams and puppets.
+// close ends all operations, streams and puppets.
 func (w *world) close() {
+	w.stop(nil)
+	w.asking.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(w.streams)) {
@@ -316,7 +331,11 @@ func (w *world) close() {
 		all = append(all, w.prober)
 	}
 	for _, m := range all {
-		if m.puppet != nil && m.guest == nil {
+		if m.puppet == nil {
+			continue
+		}
+		m.puppet.Watch(nil)
+		if m.guest == nil {
 			ended.Go(func() { m.puppet.Close() })
 		}
 	}
