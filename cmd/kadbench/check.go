@@ -238,7 +238,7 @@ func (c *checkCmd) config() (*run.Config, error) {
 		}
 	}
 	var err error
-	if cfg.Builtin, err = builtinKnown(); err != nil {
+	if cfg.Builtin, err = check.CarriedKnown(); err != nil {
 		return nil, err
 	}
 	if c.Shard != "" {

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kadbench/kadbench/fixtures"
-	"github.com/kadbench/kadbench/harness/check"
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/plans"
 )
@@ -18,7 +16,7 @@ import (
 // loadPlans reads plans: those named, which are files or directories, or else those carried in the binary.
 func loadPlans(paths []string) ([]*plan.Plan, error) {
 	if len(paths) == 0 {
-		found, err := walkPlans(plans.FS, "conformance", "plans/")
+		found, err := plan.LoadAll(plans.FS, "conformance", "plans/")
 		if err != nil {
 			return nil, fmt.Errorf("plans carried in the binary: %w", err)
 		}
@@ -32,7 +30,7 @@ func loadPlans(paths []string) ([]*plan.Plan, error) {
 		if dir != "" {
 			root = dir
 		}
-		found, err := walkPlans(os.DirFS(root), name, filepath.ToSlash(dir))
+		found, err := plan.LoadAll(os.DirFS(root), name, filepath.ToSlash(dir))
 		if err != nil {
 			return nil, usage("%v", planError(p, err))
 		}
@@ -51,25 +49,6 @@ func loadPlans(paths []string) ([]*plan.Plan, error) {
 		}
 	}
 	return all, nil
-}
-
-// walkPlans reads the plan at root, or all below it.
-func walkPlans(fsys fs.FS, root, prefix string) ([]*plan.Plan, error) {
-	var found []*plan.Plan
-	err := fs.WalkDir(fsys, root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() || p != root && !strings.HasSuffix(p, ".plan") {
-			return nil
-		}
-		one, err := plan.Load(fsys, p, prefix)
-		if err == nil {
-			found = append(found, one)
-		}
-		return err
-	})
-	return found, err
 }
 
 // planError says what is wrong with a plan in one line: complaints with a place stand for themselves.
@@ -103,27 +82,6 @@ func findPlan(name string) (file string, src []byte, err error) {
 		err = missing.Err
 	}
 	return "", nil, usage("plan %s: %v, and no case carried in the binary has this id (kadbench cases lists them)", name, err)
-}
-
-// builtinKnown reads the expected failures carried in the binary.
-func builtinKnown() ([]*check.Known, error) {
-	var all []*check.Known
-	names, err := fs.Glob(fixtures.FS(), "known/*.toml")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		src, err := fs.ReadFile(fixtures.FS(), name)
-		if err != nil {
-			return nil, err
-		}
-		k, err := check.ReadKnown("fixtures/"+name, src)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, k)
-	}
-	return all, nil
 }
 
 // carriedIDs are the ids of the plans carried in the binary, whether they are sound or not.

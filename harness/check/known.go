@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/kadbench/kadbench/fixtures"
 	"github.com/kadbench/kadbench/harness/record"
 )
 
@@ -66,6 +68,28 @@ func ReadKnown(name string, src []byte) (*Known, error) {
 		}
 	}
 	return &k, nil
+}
+
+// CarriedKnown reads the files of expected failures which the project carries.
+func CarriedKnown() ([]*Known, error) {
+	fsys := fixtures.FS()
+	names, err := fs.Glob(fsys, "known/*.toml")
+	if err != nil {
+		return nil, err
+	}
+	var all []*Known
+	for _, name := range names {
+		src, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		k, err := ReadKnown("fixtures/"+name, src)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, k)
+	}
+	return all, nil
 }
 
 func (e *KnownEntry) check() (err error) {

@@ -35,6 +35,24 @@ func Load(fsys fs.FS, path, prefix string) (*Plan, error) {
 	return p, Lint(p).Fatal().err()
 }
 
+// LoadAll loads the plan at root, or all below it in the order of their paths.
+func LoadAll(fsys fs.FS, root, prefix string) (found []*Plan, err error) {
+	err = fs.WalkDir(fsys, root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() || p != root && !strings.HasSuffix(p, ".plan") {
+			return nil
+		}
+		one, err := Load(fsys, p, prefix)
+		if err == nil {
+			found = append(found, one)
+		}
+		return err
+	})
+	return found, err
+}
+
 // Parse reads one plan. file is its name in errors, and its end must be the plan's id. The error is of type Errors and
 // holds every mistake that was found, in the order of the lines.
 func Parse(file string, src []byte) (*Plan, error) {
