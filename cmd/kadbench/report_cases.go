@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -27,6 +28,9 @@ func describeCases(l *report.Log, o report.Options) report.Options {
 			}
 			if src, err := fs.ReadFile(root, name); err == nil {
 				c := describeCase(name, src)
+				if other, ok := saved[c.ID]; ok && other.Source != c.Source {
+					c.Note = fmt.Sprintf("The runs had different plans of this name: this is the one of %s.", dir)
+				}
 				saved[c.ID] = c
 			}
 			return nil
@@ -41,7 +45,7 @@ func describeCases(l *report.Log, o report.Options) report.Options {
 				continue
 			}
 			c = describeCase("plans/"+name, src)
-			c.Carried = true
+			c.Note = "The plan of the run is not beside its log: this is the one that this kadbench carries."
 		}
 		o.Cases = append(o.Cases, c)
 	}

@@ -32,9 +32,9 @@ type Case struct {
 	Needs     []string          `json:"needs,omitempty"`
 	Clauses   []Citation        `json:"clauses,omitempty"`
 	File      string            `json:"file,omitempty"`
-	Source    string            `json:"-"`                 // the plan
-	Words     string            `json:"-"`                 // the plan in prose
-	Carried   bool              `json:"carried,omitempty"` // not the plan of the run, but the one of this kadbench
+	Source    string            `json:"-"`              // the plan
+	Words     string            `json:"-"`              // the plan in prose
+	Note      string            `json:"note,omitempty"` // of the plan: that it may be another than the one that was run
 }
 
 // Citation is a place of a specification that a case rests on.

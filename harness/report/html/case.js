@@ -73,7 +73,7 @@ function caseView(n, focus) {
         data.profiles.map((_, j) => h('td', {}, chip(c.verdicts[i][j]))), h('td.dim', {}, remark(c, i))))))),
     failing.some(g => g.length) ? h('h2', {}, 'What went wrong') : null,
     data.targets.map((_, t) => t).sort((a, b) => (data.targets[b].name === focus) - (data.targets[a].name === focus)).map(t => failing[t].map(g => card(c, t, g))),
-    h('h2', {}, 'Plan'), c.carried ? h('p.dim', {}, 'The plan of the run was not beside its log: this is the one that this kadbench carries.') : null, planBox,
+    h('h2', {}, 'Plan'), c.note ? h('p.note', {}, c.note) : null, planBox,
     h('h2', {}, 'Exchanges'), talkBox,
   ];
   unpack(n).then(x => {
