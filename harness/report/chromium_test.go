@@ -173,6 +173,10 @@ func TestPageInABrowser(t *testing.T) {
 	assert.Equal(t, "3 cases", b.text("#shown"))
 	assert.Contains(t, b.text("#matrix"), "FAIL")
 	assert.NotContains(t, b.text("#matrix"), "warn", "that is amino's")
+	for i, profile := range []string{"amino", "defacto", "base"} {
+		b.eval(fmt.Sprintf("document.getElementById('p-%s').click(), 0", profile))
+		assert.Equal(t, 9.0, b.eval("[...document.querySelectorAll('#matrix .v')].filter(v => v.offsetParent).length"), "one verdict a cell in %s (%d)", profile, i)
+	}
 
 	// The profile, and a filter: the address follows.
 	b.eval("document.getElementById('p-amino').click(), 0")
@@ -233,6 +237,7 @@ func TestPageInABrowser(t *testing.T) {
 	b.eval("document.querySelector('#matrix tr[data-n=\"2\"] td[data-t=\"2\"]').click(), 0")
 	b.until("document.title.startsWith('ping/echo') && document.querySelector('.talk')")
 	assert.Contains(t, b.text("details[open] > summary"), "py <")
+	assert.Contains(t, b.text(".card > p"), "FAIL py <")
 	assert.Contains(t, b.text("#view"), `</script><script>document.title="broken"`, "as it was said")
 	b.eval(`document.querySelectorAll('details').forEach(d => { d.open = true; }), 0`)
 	b.key("1")
@@ -240,6 +245,9 @@ func TestPageInABrowser(t *testing.T) {
 	b.until("document.querySelector('.card')")
 	assert.Contains(t, b.text("#view"), "go@v1 in base")
 	assert.Contains(t, b.text(".card"), "FAIL find-node/nearest must in base; warn should in amino", "alike in both")
+	b.open(url + "#?area=ping&verdict=fail")
+	b.until("!document.getElementById('overview').hidden")
+	assert.Equal(t, "ping/echo", b.shown(), "a filter can be linked to")
 	b.open(url + "#target/nobody")
 	b.until("document.querySelector('#view .note')")
 
@@ -257,6 +265,8 @@ func TestPageInABrowser(t *testing.T) {
 		assert.True(t, strings.HasPrefix(asked, url) || strings.HasPrefix(asked, "data:"), asked)
 	}
 	assert.NotEmpty(t, b.requests, "the page itself")
+	assert.Equal(t, "refused", b.eval("fetch('http://127.0.0.1:1/').then(() => 'went', () => 'refused')"))
+	assert.Contains(t, strings.Join(b.faults, " "), "Content Security Policy", "it is the policy that refused")
 }
 
 // Without JavaScript the matrix can be read, and the profile be chosen.
