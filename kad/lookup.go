@@ -7,7 +7,7 @@ import "slices"
 //
 // Peers are asked from the nearest outwards, Alpha at a time. It ends when the Want nearest of those that did not fail
 // have answered and no nearer one is still being asked (libp2p-kad L154), or when nobody is left to ask. Two things
-// raise the number at a time to Want, since what remains is then to ask all of the nearest: Alpha replies in a row
+// raise the number at a time to 10, since what remains is then to ask all of the nearest: Alpha replies in a row
 // without progress (it is stalled), and, with Beta, that the Beta nearest have answered (ipfs-kad L388, with the
 // follow-up that L154 of libp2p-kad asks for).
 //
@@ -153,10 +153,14 @@ func (l *Lookup) forget(p Peer) {
 	}
 }
 
+// maxInFlight is what a lookup may have in flight at any given time (libp2p-kad L68-L70, ipfs-kad L402), unless Alpha is more
+// by the configuration. libp2p-kad's stalled lookup asks all k at once.
+const maxInFlight = 10
+
 // capacity is how many peers may be asked at a time.
 func (l *Lookup) capacity() int {
 	if l.stalled || l.beta > 0 && l.settled() {
-		return max(l.want, l.alpha)
+		return max(l.alpha, min(l.want, maxInFlight))
 	}
 	return l.alpha
 }

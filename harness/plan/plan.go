@@ -36,6 +36,30 @@ func (p *Plan) Target() *PeerDecl {
 	return nil
 }
 
+// PeersIn are the peers that a value names, itself or by the fixtures in it.
+func (p *Plan) PeersIn(e *Expr) (names []string) {
+	seen := map[string]bool{}
+	var look func(*Expr)
+	look = func(x *Expr) {
+		switch {
+		case x.Kind == ExprWord:
+			named, _ := Range(x.Text)
+			for _, name := range named {
+				if slices.ContainsFunc(p.Peers, func(d *PeerDecl) bool { return d.Name == name }) {
+					names = append(names, name)
+				}
+			}
+		case x.Kind == ExprFixture && !seen[x.Text]:
+			seen[x.Text] = true
+			if fx := p.Fixtures[x.Text]; fx != nil {
+				fx.walk(func(inner *Expr) { inner.Walk(look) })
+			}
+		}
+	}
+	e.Walk(look)
+	return names
+}
+
 // deriveNeeds adds what the script itself shows that the target must offer.
 func deriveNeeds(p *Plan) {
 	add := func(n string) {

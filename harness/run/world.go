@@ -90,10 +90,11 @@ func newWorld(ctx context.Context, stop context.CancelCauseFunc, p *plan.Plan, n
 			w.join(&member{decl: d, Identity: Identity{Name: d.Name, ID: n.id, Place: place}})
 		}
 	}
-	// Those with a wish choose first: what is near a key is scarce.
-	for _, wishing := range []bool{true, false} {
+	// Those with a wish choose first: what is near a key is scarce. But for those that want to be near a key which has the id
+	// of another in it.
+	for turn := range 3 {
 		for _, d := range p.Peers {
-			if d.Target || d.Name != d.Group[0] || wished(d) != wishing {
+			if d.Target || d.Name != d.Group[0] || w.turn(d) != turn {
 				continue
 			}
 			if n.company != nil && n.company.takes(p, d) {
@@ -156,7 +157,17 @@ func (w *world) declaration(name string) *plan.PeerDecl {
 	return w.plan.Peers[i]
 }
 
-func wished(d *plan.PeerDecl) bool { return d.Value("near") != nil || d.Value("cpl") != nil }
+// turn says when a peer's identity is chosen: 0 first.
+func (w *world) turn(d *plan.PeerDecl) int {
+	near := d.Value("near")
+	switch {
+	case near != nil && slices.ContainsFunc(w.plan.PeersIn(near), func(name string) bool { return !w.declaration(name).Target }):
+		return 2
+	case near != nil || d.Value("cpl") != nil:
+		return 0
+	}
+	return 1
+}
 
 func (w *world) wish(d *plan.PeerDecl) (Wish, error) {
 	wish := Wish{RSA: d.Param("key") == "rsa", CPL: -1}
