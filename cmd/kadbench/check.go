@@ -199,7 +199,7 @@ func (c *checkCmd) images() target.Images {
 // config reads what the flags name.
 func (c *checkCmd) config() (*run.Config, error) {
 	cfg := &run.Config{
-		Strict: c.Strict, Slow: c.Slow, Remote: c.Remote, Jobs: c.Jobs, Repeat: c.Repeat, Seed: *c.Seed,
+		Strict: c.Strict, Slow: c.Slow, Remote: c.Remote, Jobs: c.Jobs, Repeat: c.Repeat, Seed: *c.Seed, Puppets: c.Puppets,
 		Command: c.repeatCommand,
 	}
 	if err := c.filters.apply(cfg); err != nil {

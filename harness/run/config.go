@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path"
 	"strings"
 	"time"
@@ -61,6 +62,10 @@ type Config struct {
 	Jobs   int    // cases side by side; 0: DefaultJobs
 	Repeat int    // how often each case runs; 0: once
 	Seed   uint64 // of every identity and random byte
+
+	// Puppets is the IP at which the puppets listen and from which they dial; empty: loopback, or for a target that is
+	// not on it this machine's address towards the target.
+	Puppets string
 
 	Known   []*check.Known // expected failures which the user names: expired or unmatched entries fail the run
 	Builtin []*check.Known // those of the project: an expired one is a note
@@ -127,6 +132,9 @@ func (c *Config) Check() error {
 	}
 	if c.Repeat < 0 || c.Repeat > MaxRepeat {
 		return usage("repeat %d, expected 1 to %d", c.Repeat, MaxRepeat)
+	}
+	if c.Puppets != "" && net.ParseIP(c.Puppets) == nil {
+		return usage("puppets %q, expected an IP address of this machine", c.Puppets)
 	}
 	if c.Patience < 0 {
 		return usage("patience %s, expected a time above 0", c.Patience)

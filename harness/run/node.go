@@ -23,8 +23,9 @@ type node struct {
 	protocol string
 	target   target.Target
 	hello    *target.Hello
-	scaled   bool // its periods are divided by clockScale
-	remote   bool // only an address
+	scaled   bool   // its periods are divided by clockScale
+	remote   bool   // only an address
+	puppets  string // Config.Puppets
 	company  *company
 
 	mu      sync.Mutex
@@ -107,7 +108,7 @@ func (n *node) puppet(c target.PuppetConfig) (*target.Puppet, error) {
 		return nil, err
 	}
 	if here != "" && c.IP != "" {
-		return nil, fmt.Errorf("%w: the target is not on this machine, a peer at %s cannot reach it", errUnsupported, c.IP)
+		return nil, fmt.Errorf("%w: the puppets of this run listen at %s, a peer at %s could not be reached", errUnsupported, here, c.IP)
 	}
 	if c.IP == "" {
 		c.IP = here
@@ -115,8 +116,12 @@ func (n *node) puppet(c target.PuppetConfig) (*target.Puppet, error) {
 	return target.NewPuppet(c)
 }
 
-// here is this machine's address towards a node that is not on it; empty for loopback.
+// here is where puppets listen, if that is not loopback: where the run says, or this machine's address towards a node
+// that is not on it.
 func (n *node) here() (string, error) {
+	if n.puppets != "" {
+		return n.puppets, nil
+	}
 	for _, a := range n.addrs {
 		if manet.IsIPLoopback(a) {
 			return "", nil

@@ -35,6 +35,7 @@ type pool struct {
 	hello   *target.Hello
 	seed    uint64
 	profile string // given to start; empty where the target takes none
+	puppets string // Config.Puppets
 
 	mu      sync.Mutex
 	idle    []target.Target
@@ -45,7 +46,9 @@ type pool struct {
 	company *company   // and share their puppets
 }
 
-func newPool(f target.Factory, seed uint64) *pool { return &pool{factory: f, seed: seed} }
+func newPool(f target.Factory, seed uint64, puppets string) *pool {
+	return &pool{factory: f, seed: seed, puppets: puppets}
+}
 
 // meet asks the target who it is. A target that cannot be made or asked is an ErrTarget.
 func (p *pool) meet(ctx context.Context) error {
@@ -188,7 +191,7 @@ func (p *pool) try(ctx context.Context, params target.StartParams) (*node, error
 	}
 	n := &node{
 		name: p.factory.Name(), id: info.ID, addrs: info.Addrs, protocol: params.Protocol, target: t, hello: p.hello,
-		remote: p.factory.Remote(), gone: make(chan struct{}),
+		remote: p.factory.Remote(), puppets: p.puppets, gone: make(chan struct{}),
 	}
 	if n.remote {
 		if p.company == nil {

@@ -21,7 +21,7 @@ func Check(ctx context.Context, c Config) (*Report, error) {
 	var lost []error
 	stale := false
 	for _, f := range c.Targets {
-		r := &runner{config: &c, pool: newPool(f, c.Seed), report: report}
+		r := &runner{config: &c, pool: newPool(f, c.Seed, c.Puppets), report: report}
 		err := r.run(ctx, plans)
 		if ctx.Err() != nil {
 			break
