@@ -11,10 +11,10 @@ import (
 )
 
 // Limits of the exchanges in an HTML report. A case of a thousand requests, or one of 4 MiB frames, says what it says in
-// its first and last ones; the log has the rest.
+// its first and last ones; the log has the rest. A lookup that asks 40 peers has 160 events.
 const (
-	maxHead   = 60       // events at the beginning of a run
-	maxTail   = 40       // events at its end
+	maxHead   = 150      // events at the beginning of a run
+	maxTail   = 50       // events at its end
 	maxFrame  = 4 << 10  // bytes of a frame: a reply of 20 peers has about 1,100, with three addresses each 2,000
 	maxFields = 400      // of a frame: such a reply has about 100
 	maxCell   = 400      // bytes of what a field says
@@ -136,7 +136,7 @@ type (
 		Profiles []string      `json:"profiles"`
 		Rounds   int           `json:"rounds,omitempty"` // where there was more than one
 		Events   []packedEvent `json:"events"`
-		Left     int           `json:"left,omitempty"` // events not shown, behind the first maxHead
+		Left     int           `json:"left,omitempty"` // events that are not kept, behind the first maxHead
 	}
 	packedEvent struct {
 		At      int64  `json:"at"` // microseconds since the case began

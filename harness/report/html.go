@@ -162,6 +162,7 @@ type page struct {
 	Cases    []pageCase       `json:"cases"`
 	Clauses  []Clause         `json:"clauses"`
 	Failures []record.Failure `json:"failures"`
+	Limits   map[string]int   `json:"limits"` // of what is kept of an exchange
 }
 
 type pageRun struct {
@@ -235,7 +236,8 @@ func (v *verdict) Word() string {
 }
 
 func newPage(l *Log, o Options) *page {
-	p := &page{Profile: o.Profile, Profiles: l.Profiles(), Clauses: o.Clauses, Failures: []record.Failure{}, Cases: []pageCase{}}
+	p := &page{Profile: o.Profile, Profiles: l.Profiles(), Clauses: o.Clauses, Failures: []record.Failure{}, Cases: []pageCase{},
+		Limits: map[string]int{"head": maxHead, "tail": maxTail, "frame": maxFrame, "log": record.MaxBytes}}
 	if p.Clauses == nil {
 		p.Clauses = []Clause{}
 	}

@@ -125,7 +125,6 @@ function exchanges(x, c, focus) {
   if (!list.length) return [h('p.dim', {}, 'The log has none: the case was not run, or what it said was not kept.')];
   const first = list.find(e => e.profiles.some(name => wrong(c.verdicts[e.target][data.profiles.indexOf(name)])));
   return list.map(e => {
-    e.headed = 60;
     const name = data.targets[e.target].name;
     const vs = e.profiles.map(of => [h('span.dim', {}, of + ' '), chip(c.verdicts[e.target][data.profiles.indexOf(of)]), ' ']);
     const open = focus ? name === focus && list.find(o => o.target === e.target) === e : e === first || list.length === 1;

@@ -35,7 +35,7 @@ function annotated(f, mark) {
   }
   const rest = [];
   if (f.left) rest.push(plural(f.left, 'more field') + ' are not shown');
-  if (kept < f.n) rest.push('of ' + plural(f.n, 'byte') + ' the first ' + kept + ' are kept here; the log has up to 65,536');
+  if (kept < f.n) rest.push('of ' + plural(f.n, 'byte') + ' the first ' + kept + ' are kept here; the log has up to ' + data.limits.log);
   return h('div.annotated', {}, h('table', {}, body), rest.length ? h('p.dim', {}, rest.join('; ') + '.') : null);
 }
 
@@ -54,7 +54,7 @@ function talk(x, frames, file, jump) {
   const out = h('div.talk');
   let attempt;
   x.events.forEach((e, i) => {
-    if (x.left && i === x.headed) out.append(h('div.dim', {}, '… ' + plural(x.left, 'more event') + ', in the log …'));
+    if (x.left && i === data.limits.head) out.append(h('div.dim', {}, '… ' + plural(x.left, 'more event') + ', in the log …'));
     if ((e.a || 0) !== (attempt || 0)) out.append(h('div.dim', {}, 'round ' + ((e.a || 0) + 1)));
     attempt = e.a;
     const f = e.f === undefined ? null : frames[e.f];
