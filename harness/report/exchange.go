@@ -220,7 +220,7 @@ func (p *packer) frame(e record.Entry, peers map[string]string) int {
 			}
 			f.Fields = append(f.Fields, row)
 		}
-		f.Title = title(fields)
+		f.Title = title(fields, peers)
 	}
 	n := len(p.out.Frames)
 	p.out.Frames = append(p.out.Frames, f)
@@ -238,11 +238,19 @@ func forgive(fields []Field, e record.Entry) {
 	}
 }
 
-// title is a message in a few words: its type, its key, how many peers are in it.
-func title(fields []Field) string {
+// maxNames is how many peers of a list the title of a frame names.
+const maxNames = 8
+
+// title is a message in a few words: its type, its key, how many peers are in it, and the first of them by their names.
+func title(fields []Field, peers map[string]string) string {
 	var parts []string
-	count := map[string]int{}
+	count, named := map[string]int{}, map[string][]string{}
 	for _, f := range fields {
+		if list, rest, _ := strings.Cut(f.Path, "["); strings.HasSuffix(rest, "].id") {
+			if name := peers[f.Text]; name != "" {
+				named[list] = append(named[list], Clean(name))
+			}
+		}
 		switch {
 		case f.Err != "":
 			parts = append(parts, "! "+Clean(f.Err))
@@ -261,6 +269,11 @@ func title(fields []Field) string {
 	for i, part := range parts {
 		if name, ok := strings.CutSuffix(part, "×"); ok {
 			parts[i] = fmt.Sprintf("%s×%d", name, count[name])
+			if names := named[name]; len(names) > maxNames {
+				parts[i] += fmt.Sprintf(" (%s …)", strings.Join(names[:maxNames], " "))
+			} else if len(names) > 0 {
+				parts[i] += fmt.Sprintf(" (%s)", strings.Join(names, " "))
+			}
 		}
 	}
 	return short(strings.Join(parts[:min(len(parts), 8)], " "))
@@ -293,8 +306,12 @@ func markedBytes(entries []record.Entry, f *record.Failure) (int, []int) {
 			length = max(length, to-from+1)
 		}
 	}
+	on := "" // the stream, where the failure names it: the same request goes to many peers
+	if _, after, ok := strings.Cut(f.Where, "stream "); ok {
+		on, _, _ = strings.Cut(after, ",")
+	}
 	for i := len(entries) - 1; i >= 0; i-- {
-		if entries[i].Dir == record.Sent {
+		if entries[i].Dir == record.Sent || on != "" && entries[i].Stream != on {
 			continue
 		}
 		if at := bytes.Index(entries[i].Bytes, want); at >= 0 {

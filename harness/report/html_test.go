@@ -140,6 +140,24 @@ func TestExchanges(t *testing.T) {
 	assert.Equal(t, []string{"operation q", "frame S11", "frame S11", "operation q"}, kinds)
 }
 
+// A frame in a line: the peers in it by the names of the plan.
+func TestTitleOfAFrame(t *testing.T) {
+	fields := []Field{{Path: "length", Text: "9"}, {Path: "type", Text: "FIND_NODE (4)"}, {Path: "key", Text: "abc"}}
+	peers := map[string]string{}
+	for i := range 3 {
+		peers[fmt.Sprintf("id%d", i)] = fmt.Sprintf("S%d", i+1)
+		fields = append(fields, Field{Path: fmt.Sprintf("closerPeers[%d]", i), Nested: true}, Field{Path: fmt.Sprintf("closerPeers[%d].id", i), Text: fmt.Sprintf("id%d", i), Depth: 1})
+	}
+	assert.Equal(t, "FIND_NODE key closerPeers×3 (S1 S2 S3)", title(fields, peers))
+	assert.Equal(t, "FIND_NODE key closerPeers×3", title(fields, nil))
+	for i := 3; i < 20; i++ {
+		peers[fmt.Sprintf("id%d", i)] = fmt.Sprintf("S%d", i+1)
+		fields = append(fields, Field{Path: fmt.Sprintf("closerPeers[%d]", i), Nested: true}, Field{Path: fmt.Sprintf("closerPeers[%d].id", i), Text: fmt.Sprintf("id%d", i), Depth: 1})
+	}
+	assert.Equal(t, "FIND_NODE key closerPeers×20 (S1 S2 S3 S4 S5 S6 S7 S8 …)", title(fields, peers))
+	assert.Equal(t, "FIND_NODE ! cut short", title([]Field{{Path: "type", Text: "FIND_NODE (4)"}, {Path: "key", Err: "cut short"}}, nil))
+}
+
 // A target that runs once for each profile has an exchange in each; those are kept that tell something.
 func TestWhichExchangesAreKept(t *testing.T) {
 	l := &Log{Targets: []Target{{Name: "t"}}}
@@ -232,7 +250,7 @@ func reply20(seed int) []byte {
 // A failure's bytes are looked for from the end, among what came, and only if they are enough to be no chance.
 func TestMarkedBytes(t *testing.T) {
 	entries := []record.Entry{
-		{Type: record.TypeFrame, Dir: record.Received, Bytes: []byte{0, 1, 2, 3, 4, 5}},
+		{Type: record.TypeFrame, Dir: record.Received, Bytes: []byte{0, 1, 2, 3, 4, 5}, Stream: "S1#1"},
 		{Type: record.TypeFrame, Dir: record.Received, Bytes: []byte{9, 9, 1, 2, 3, 4, 5, 6, 7}, Line: "x.plan:3"},
 		{Type: record.TypeFrame, Dir: record.Sent, Bytes: []byte{1, 2, 3, 4}},
 	}
@@ -245,6 +263,7 @@ func TestMarkedBytes(t *testing.T) {
 		{record.Failure{Bytes: "01 02 03 04 …", Where: "first of addrs, bytes 1–6"}, 1, []int{2, 8}},
 		{record.Failure{Bytes: "01 02 03 04", Where: "bytes 1–6000"}, 1, []int{2, 9}},
 		{record.Failure{Bytes: "01 02 03"}, 0, nil},
+		{record.Failure{Bytes: "01 02 03 04 …", Where: "to S1, stream S1#1"}, 0, []int{1, 5}},
 		{record.Failure{Bytes: "rubbish", Line: "x.plan:3"}, 1, []int{0, 0}},
 		{record.Failure{Bytes: "05 06 07 08"}, 0, nil},
 	} {

@@ -130,7 +130,12 @@ function exchanges(x, c, focus) {
     const open = focus ? name === focus && list.find(o => o.target === e.target) === e : e === first || list.length === 1;
     const d = h('details', {open}, h('summary', {}, h('b', {}, name), ' ', vs, h('span.dim', {}, plural(e.events.length + (e.left || 0), 'event'))),
       e.rounds ? h('p.dim', {}, 'The case was run ' + e.rounds + ' times; this is the last.') : null);
-    const fill = () => { if (d.open && !d.querySelector('.talk')) d.append(talk(e, x.frames || [], c.file, jump)); };
+    const fill = () => {
+      if (!d.open || d.querySelector('.talk')) return;
+      d.append(talk(e, x.frames || [], jump));
+      const wrong = d.querySelector('.wrong');
+      if (wrong && e.events.length > 10) d.children[0].after(h('button.copy', {type: 'button', onclick: () => wrong.scrollIntoView({block: 'center'})}, '↓ what was not wanted'));
+    };
     d.addEventListener('toggle', fill);
     fill();
     return d;

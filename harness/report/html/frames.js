@@ -44,13 +44,13 @@ function told(e, f) {
   switch (e.k) {
     case 'frame': return [f.t || 'bytes', h('span.dim', {}, ' ' + plural(f.n, 'byte'))];
     case 'operation': return [h('b', {}, 'operation ' + (e.s || '')), ' ' + (e.e || '') + (e.x ? ': ' + e.x : '')];
-    case 'stream': return ['stream ' + (e.e || ''), e.x ? ': ' + e.x : '', f ? h('span.dim', {}, ' after ' + plural(f.n, 'byte')) : ''];
+    case 'stream': return [(e.s ? 'stream ' : '') + (e.e || ''), e.x ? ': ' + e.x : '', f ? h('span.dim', {}, ' after ' + plural(f.n, 'byte')) : ''];
   }
   return [e.k + ' ' + (e.e || ''), e.x ? ' ' + e.x : ''];
 }
 
 // talk is one exchange, in order of time.
-function talk(x, frames, file, jump) {
+function talk(x, frames, jump) {
   const out = h('div.talk');
   let attempt;
   x.events.forEach((e, i) => {
@@ -67,7 +67,7 @@ function talk(x, frames, file, jump) {
       h('span.what', {}, told(e, f), e.m ? h('b.bad', {}, ' ← not what was wanted') : null),
       line && /^\d+$/.test(line) ? h('a', {href: '#', title: e.l, onclick: ev => { ev.preventDefault(); ev.stopPropagation(); jump(+line); }}, 'line ' + line) : null,
     ];
-    if (!f || !f.h) { out.append(h('div', {}, row)); return; }
+    if (!f || !f.h) { out.append(h('div' + (e.m ? '.wrong' : ''), {}, row)); return; }
     const d = h('details' + (e.m ? '.wrong' : ''), {open: !!e.m}, h('summary', {}, row));
     const fill = () => {
       if (!d.open || d.children.length > 1) return;
