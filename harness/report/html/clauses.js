@@ -28,6 +28,7 @@ function related(at, wanted) {
 
 function clausesView(query) {
   const all = clauseList();
+  const levels = all.some(c => c.level);
   const search = h('input', {type: 'search', value: query, placeholder: 'Search clauses and cases', 'aria-label': 'Search clauses', autocomplete: 'off', id: 'cq'});
   const body = h('div');
   const draw = () => {
@@ -43,11 +44,11 @@ function clausesView(query) {
   return [h('p.path', {}, h('a', {href: address('', filters())}, '← all cases')), h('h1', {}, 'Clauses'), h('p', {}, search), body];
 
   function table(list) {
-    return h('div.scroll', {}, h('table.spec', {}, h('thead', {}, h('tr', {}, ['lines', 'level', 'what it demands', ...data.targets.map(t => t.name)].map(x => h('th', {scope: 'col'}, x)))),
+    return h('div.scroll', {}, h('table.spec', {}, h('thead', {}, h('tr', {}, ['lines', ...(levels ? ['level'] : []), 'what it demands', ...data.targets.map(t => t.name)].map(x => h('th', {scope: 'col'}, x)))),
       h('tbody', {}, list.map(c => {
         const cases = (c.cases || []).filter(id => byID.has(id)).map(id => data.cases[byID.get(id)]);
         const lines = c.at.slice(c.at.indexOf(' ') + 1);
-        return h('tr', {}, h('td', {}, c.link ? h('a', {href: c.link, rel: 'noreferrer noopener', target: '_blank', title: 'the text'}, lines + ' ↗') : lines), h('td', {}, c.level || ''),
+        return h('tr', {}, h('td', {}, c.link ? h('a', {href: c.link, rel: 'noreferrer noopener', target: '_blank', title: 'the text'}, lines + ' ↗') : lines), levels ? h('td', {}, c.level || '') : null,
           h('td', {}, c.demand || '', cases.length ? h('details', {}, h('summary.dim', {}, plural(cases.length, 'case')), h('ul', {}, cases.map(x => h('li', {}, h('a', {href: caseLink(x)}, x.id))))) :
             h('div.dim', {}, c.reason ? 'no case: ' + c.reason : (c.cases || []).length ? 'not run: ' + c.cases.join(', ') : 'no case')),
           data.targets.map((_, t) => h('td', {}, chip(worst(cases, t)))));
