@@ -165,11 +165,20 @@ async function startNode (p, dhtOptions) {
   libp2p.addEventListener('connection:close', ({ detail }) => identified.delete(detail.id))
   try {
     await libp2p.start()
+    await knowsItself(libp2p)
   } catch (err) {
     await libp2p.stop()
     throw badParam('listen', err.message)
   }
   return { libp2p, dht: libp2p.services.dht, identified, ended: new AbortController(), background: p.background }
+}
+
+/** knowsItself waits until a node has its own addresses in its peer store, a second after its start: kad-dht tells them from there. */
+async function knowsItself ({ peerStore, peerId }) {
+  const own = () => peerStore.getInfo(peerId).then(({ multiaddrs }) => multiaddrs.length > 0, () => false)
+  for (const until = Date.now() + 5000; !await own() && Date.now() < until;) {
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
 }
 
 /**
