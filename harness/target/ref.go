@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
+	libp2phost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/kadbench/kadbench/kad"
@@ -22,6 +24,9 @@ import (
 // Handler of `kadbench node` and of the form ref:.
 type Ref struct {
 	Unlimited bool // no resource and connection managers, for load
+
+	mutant *mutant   // its one mistake; nil: none
+	host   libp2phost.Host // the mutant's
 
 	mu   sync.Mutex
 	node *p2p.Node
@@ -125,11 +130,17 @@ func (r *Ref) start(ctx context.Context, p StartParams) (*Started, error) {
 	if r.node != nil {
 		return nil, Failed(Other, true, errors.New("already started"))
 	}
+	if r.mutant != nil {
+		if r.host, err = r.mutant.wrap(&cfg); err != nil {
+			return nil, Failed(Other, true, err)
+		}
+	}
 	n, err := p2p.New(cfg)
 	if err == nil {
 		err = n.Start(ctx)
 	}
 	if err != nil {
+		r.closeHost()
 		return nil, Failed(Other, true, err)
 	}
 	r.node = n
@@ -147,7 +158,16 @@ func (r *Ref) Close() error {
 	r.end()
 	err := r.node.Close()
 	r.node = nil
+	r.closeHost()
 	return err
+}
+
+// closeHost closes the host of a mutant, which its node does not own.
+func (r *Ref) closeHost() {
+	if r.host != nil {
+		_ = r.host.Close()
+		r.host = nil
+	}
 }
 
 // refConfig is what start's parameters mean for the reference: ref is Current in base, Amino in amino and defacto.
@@ -258,7 +278,7 @@ func refPeriods(cfg *kad.Config, p StartParams) error {
 }
 
 // refPipes puts a Ref behind a control channel within this process: the very lines that `kadbench node` reads.
-func refPipes() *Pipes {
+func refPipes(m *mutant) *Pipes {
 	in, stdin := io.Pipe()
 	stdout, out := io.Pipe()
 	var state error
@@ -267,23 +287,33 @@ func refPipes() *Pipes {
 	go func() {
 		defer close(exited)
 		defer cancel()
-		state = ServeControl(ctx, in, out, NewRef())
+		state = ServeControl(ctx, in, out, &Ref{mutant: m})
 		out.Close()
 	}()
 	return &Pipes{In: stdin, Out: stdout, Exited: exited, State: func() error { return state },
 		Kill: func() { cancel(); in.Close(); stdout.Close() }}
 }
 
+// ref reads what stands behind ref:, nothing or mutant=NAME.
 func (f *factory) ref(rest string) error {
-	if rest != "" {
-		return errors.New("ref: expected nothing after it")
+	var m *mutant
+	if name, ok := strings.CutPrefix(rest, "mutant="); ok {
+		var err error
+		if m, err = findMutant(name); err != nil {
+			return err
+		}
+	} else if rest != "" {
+		return errors.New("ref: expected nothing after it, or mutant=NAME")
 	}
 	if f.name == "" {
 		f.name = "ref"
+		if m != nil {
+			f.name = m.name
+		}
 	}
-	f.pipes = func() (*Pipes, error) { return refPipes(), nil }
+	f.pipes = func() (*Pipes, error) { return refPipes(m), nil }
 	f.make = func(ctx context.Context) (Target, error) {
-		p := refPipes()
+		p := refPipes(m)
 		return newChannel(ctx, f.name, p, func() string { return fmt.Sprintf("it ended (%v)", p.State()) },
 			func() string { return "" }, standard)
 	}

@@ -18,6 +18,23 @@ import (
 // userAgent is what identify tells of us.
 const userAgent = "kadbench/" + kad.Version
 
+// NewHost opens the host that a node of this configuration would open itself, for who wants to put something between the
+// two and give it as Config.Host.
+func NewHost(cfg Config) (host.Host, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	if cfg.PrivKey == nil {
+		key, err := randomIdentity()
+		if err != nil {
+			return nil, err
+		}
+		cfg.PrivKey = key
+	}
+	return newHost(cfg, cfg.PrivKey)
+}
+
 // newHost opens a go-libp2p host as the configuration says: yamux over TCP, QUIC with its own streams.
 func newHost(cfg Config, key crypto.PrivKey) (host.Host, error) {
 	opts := []libp2p.Option{
