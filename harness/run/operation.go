@@ -205,7 +205,7 @@ func (s *script) result(ctx context.Context, all []*alternative, _ plan.ProfileS
 		return -1, outcome{}, context.Cause(ctx)
 	case o.running():
 		for _, a := range all {
-			a.miss = s.failure(a.line, "", fmt.Sprintf("%s: nothing within %s", o.method, time.Since(began).Round(time.Millisecond)))
+			a.miss = s.failure(a.line, "", fmt.Sprintf("%s: nothing within %s", o.method, longest))
 			a.miss.silent = true
 		}
 	case errors.Is(o.err, target.ErrDied):

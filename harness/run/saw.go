@@ -69,7 +69,7 @@ func (s *script) saw(ctx context.Context, all []*alternative, _ plan.ProfileSet)
 	}
 	for _, g := range sights {
 		if !met(g) {
-			g.miss = s.unseen(g, time.Since(began))
+			g.miss = s.unseen(g, longest)
 		}
 	}
 	if taken >= 0 {
@@ -114,7 +114,6 @@ func (s *script) judgeHeard(h *heard, match []plan.Matcher, captures map[string]
 
 // unseen is the failure of an alternative: one too many, or the first of the type that differs, or what came at all.
 func (s *script) unseen(g *sight, waited time.Duration) *failure {
-	waited = waited.Round(time.Millisecond)
 	if g.extra != nil {
 		f := s.failure(g.line, "", fmt.Sprintf("(%d times) %s", g.count, g.extra.describe(s.names)))
 		g.extra.place(f, "", check.Span{})

@@ -327,20 +327,21 @@ func (w *world) noting(stream, peer string) func(record.Entry) {
 	}
 }
 
-// close ends all operations, streams and puppets.
+// close ends all operations, streams and puppets. It does not hold the lock meanwhile: a puppet that hears a request just
+// now asks for its answer.
 func (w *world) close() {
 	w.stop(nil)
 	w.asking.Wait()
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(w.streams)) {
-		w.streams[name].finish()
-	}
-	var ended sync.WaitGroup
-	all := slices.Collect(maps.Values(w.cast))
+	streams, all := maps.Clone(w.streams), slices.Collect(maps.Values(w.cast))
 	if w.prober != nil {
 		all = append(all, w.prober)
 	}
+	w.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(streams)) {
+		streams[name].finish()
+	}
+	var ended sync.WaitGroup
 	for _, m := range all {
 		if m.puppet == nil {
 			continue

@@ -1,0 +1,95 @@
+package run_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/record"
+	"github.com/kadbench/kadbench/harness/run"
+	"github.com/kadbench/kadbench/harness/target"
+)
+
+// network reads a plan of testdata/network, with some of its words replaced.
+func network(t *testing.T, name string, replace ...string) *plan.Plan {
+	file := filepath.Join("testdata", "network", name+".plan")
+	src, err := os.ReadFile(file)
+	require.NoError(t, err)
+	text := string(src)
+	for i := 0; i < len(replace); i += 2 {
+		require.Contains(t, text, replace[i])
+		text = strings.Replace(text, replace[i], replace[i+1], 1)
+	}
+	p, err := plan.Parse(file, []byte(text))
+	require.NoError(t, err)
+	return p
+}
+
+// onRef runs one plan against the reference; the result is that of the base profile.
+func onRef(t *testing.T, p *plan.Plan, log *record.Writer) record.Result {
+	f, err := target.Parse("ref:")
+	require.NoError(t, err)
+	report, _ := run.Check(context.Background(), run.Config{Targets: []target.Factory{f}, Plans: []*plan.Plan{p}, Seed: 7, Log: log})
+	require.NotEmpty(t, report.Results)
+	return report.Results[0]
+}
+
+// The reference, as the client of a scripted network, does what each plan says. Each line that judges can fail: with one
+// word altered it does, and says what came instead.
+func TestAScriptedNetwork(t *testing.T) {
+	for name, breaks := range map[string][][]string{
+		"walk": {
+			{"nearest(20,", "nearest(19,", "not wanted: S"},
+			{"stats.requests>=20", "stats.requests>=9999", "wanted at least 9999"},
+			{"saw    any S1..S40 FIND_NODE key=@K", `saw    any S1..S40 FIND_NODE key="x" within=100ms`, `key: hex:`},
+			{"saw    any S4..S40 dial", "saw    any S1..S3 dial within=100ms", "nothing like it within 10"},
+			{"GET_VALUE", "FIND_NODE key=@K", "(the first of "},
+			{"<=10", "<=1", " at once: S"},
+		},
+		"put": {
+			{"times=4", "times=3", "(4 times) S"},
+			{"times=4", "times=5 within=200ms", "(4 of 5) nothing like it"},
+			{"result q stored=[S5,S6,S7,S8] stored!~[S1,S2,S3]", "result q stored=[S5,S6]", "not wanted: S"},
+			{"saw    S1..S3 PUT_VALUE times=1", "saw    S1..S3 PUT_VALUE times=2 within=100ms", "(1 of 2)"},
+		},
+		"get": {
+			{`value="ok b" records~`, `value="ok a" records~`, `value: "ok b"`},
+			{`records[S2].value="ok a"`, `records[S2].value="ok c"`, `"ok a", wanted "ok c"`},
+			{`S2 PUT_VALUE record.value="ok b"`, `S2 PUT_VALUE record.value="ok c" within=100ms`, `record.value: "ok b"`},
+			{"error=not_found", "error=quorum", "get_record: error=not_found ("},
+			{"error=not_found", `value="x"`, "get_record: error=not_found ("},
+			{`never  any S1..S8 PUT_VALUE record.value="ok a"`, `never  any S1..S8 PUT_VALUE record.value="ok b"`, "PUT_VALUE key: "},
+		},
+		"provide": {
+			{"announced~[S1,S2,S3,S4,S5,S6]", "announced~[P]", "missing: P"},
+			{"providerPeers[T].addrs times=1", "!providerPeers times=1 within=100ms", "providerPeers is there"},
+			{"clock  T +23h", "clock  T +5h", "times=2", "times=2 within=300ms", "(1 of 2)"},
+			{"providers=[P]", "providers=[S1]", "not wanted: P"},
+		},
+		"faults": {
+			{"saw    N dial", "saw    N dial times=99 within=100ms", " of 99)"},
+			{"peers!~[N]", "peers~[N]", "missing: N"},
+			{"FIND_NODE key=@K times=12", "FIND_NODE key=@K times=13 within=2s", "(12 of 13)"},
+			{"saw S5 FIND_NODE key=@K\n", "saw S5 GET_VALUE within=100ms\n", "to S5 came"},
+			{"never  N FIND_NODE", "never  N dial", "N dial"},
+			{"<=11", "<=1", " at once: S"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole := onRef(t, network(t, name), nil)
+			require.Equal(t, record.Pass, whole.Verdict, whole.Why)
+			for _, b := range breaks {
+				last := len(b) - 1
+				r := onRef(t, network(t, name, b[:last]...), nil)
+				require.Equal(t, record.Fail, r.Verdict, "%s", b[1])
+				require.Contains(t, r.Why, b[last], "%s", b[1])
+			}
+		})
+	}
+}
