@@ -27,6 +27,7 @@ func network(t *testing.T, name string, replace ...string) *plan.Plan {
 	}
 	p, err := plan.Parse(file, []byte(text))
 	require.NoError(t, err)
+	p.Header.Profiles = 1 << plan.Base // the reference would be asked in each
 	return p
 }
 
