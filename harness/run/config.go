@@ -153,12 +153,16 @@ func (c *Config) Check() error {
 	return nil
 }
 
-// rsa is how many RSA peers the plans before this one have: their keys are few, and each case has its own.
+// rsa is how many RSA peers the plans before this one have: their keys are few, and each case has its own, but for those
+// that share a target with nobody, on an address neither.
 func (c *Config) rsa(p *plan.Plan) int {
 	n := 0
 	for _, other := range c.Plans {
 		if other.Header.ID == p.Header.ID {
 			break
+		}
+		if uses(other, "op", "clock") {
+			continue
 		}
 		for _, d := range other.Peers {
 			if d.Param("key") == "rsa" {

@@ -18,11 +18,28 @@
 //	attempt   one case from its first line to its verdict in each profile                attempt.go
 //	world     who takes part: puppets cast from the ground pool, streams, captures       world.go, cast.go, env.go
 //	script    the lines in order; blocks, ranges, retry, each                            script.go, verbs.go, seat.go
-//	want      what came on a stream against all that is accepted                         want.go, event.go, silence.go
+//	want      what came on a stream against all that is accepted                         accept.go, want.go, event.go, silence.go
+//	hearing   what the target sent to the puppets, and whom it dialled                    hearing.go
+//	when      what a puppet answers instead of its honest answer; time that passes        when.go
+//	op        operations of the target beside the script, and their results               operation.go
+//	saw       what was heard, looking back; at the end never and inflight                 saw.go
 //
 // A script runs once and yields a verdict in each profile. At each want, every accepted alternative is held against the
 // same events; a profile in which none matches has failed there, and the script goes on for the others, along the block
 // of the first alternative that matched. When all profiles have failed, it ends.
+//
+// # A scripted network
+//
+// A case may have the target be the client: an op asks it for something over its control channel, and the puppets are the
+// network that it finds. Each puppet tells the case what it hears, as it hears it, into one list for all (hearing); saw,
+// never and inflight read that list, from its beginning on, and an answer held until another puppet was heard waits for it.
+// A puppet that hears a request asks the case for its answer before it reads on: the first when in force that matches and
+// is not used up says what goes out (target.Act), else the puppet is honest. A request is in flight from the moment when
+// it was read to the moment before its answer is written, so that no honest client seems to have more open than it has.
+//
+// A result may hold null where an implementation cannot tell. Such a part is not judged, and a case in which nothing else
+// was judged is unsupported. A clock jumps where the target has one; else the node was started with its periods divided
+// by 36,000, and the line waits.
 //
 // # Isolation
 //
@@ -31,8 +48,10 @@
 // nodes of a run have the same identity, drawn from the seed, so that a seed brings back every place in the keyspace.
 //
 // A target whose process ends fails the case, and a new one is started. When several cases ran on it, each of them runs
-// again alone: whoever brings it down once more has failed; when nobody does, all of them have. After a line that waited
-// in vain the target is asked for a sign of life, and one that gives none counts as ended.
+// again alone: whoever brings it down once more has failed; when nobody does, all of them have. A case that misses a must
+// or should beside others runs again on a node of its own, and that counts: the others may have used up what the target
+// has for all. After a line that waited in vain the target is asked for a sign of life, and one that gives none counts as
+// ended.
 //
 // # Errors
 //

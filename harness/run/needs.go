@@ -52,6 +52,12 @@ func lacks(need string, h *target.Hello, remote bool) string {
 			return ""
 		}
 		return "needs the namespace " + what
+	case "record":
+		// Stored and given back is also what a target does which validates nothing.
+		if remote || slices.Contains(h.Options, "namespaces."+what) || slices.Contains(h.Options, "namespaces.any") {
+			return ""
+		}
+		return "needs records of " + what
 	case "public":
 		return "needs a public address"
 	case "start", "op", "clock", "expiry":

@@ -15,9 +15,9 @@ import (
 	"github.com/kadbench/kadbench/harness/target"
 )
 
-// network reads a plan of testdata/network, with some of its words replaced.
+// network reads a plan of testdata/network/ref, with some of its words replaced.
 func network(t *testing.T, name string, replace ...string) *plan.Plan {
-	file := filepath.Join("testdata", "network", name+".plan")
+	file := filepath.Join("testdata", "network", "ref", name+".plan")
 	src, err := os.ReadFile(file)
 	require.NoError(t, err)
 	text := string(src)

@@ -199,7 +199,8 @@ func besideKey(id peer.ID) []byte {
 	}
 }
 
-// healthy asks the node for any sign of life.
+// healthy asks the node for any sign of life, again and again while it only resets our streams: some serve a dozen at once,
+// and reset what comes on top of them until others have gone.
 func healthy(ctx context.Context, n *node, patience time.Duration, log func(record.Entry)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -211,7 +212,12 @@ func healthy(ctx context.Context, n *node, patience time.Duration, log func(reco
 	if err := p.Connect(ctx, n.info()); err != nil {
 		return err
 	}
-	err = ask(ctx, p, n, n.protocol, []byte("alive?"), log, nil)
+	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
+		err = ask(ctx, p, n, n.protocol, []byte("alive?"), log, nil)
+		if err == nil || !p.Connected(n.id) || pause(ctx, wait) != nil {
+			break
+		}
+	}
 	if errors.Is(err, target.ErrRefused) {
 		return nil // a client answers nobody, but it did answer us
 	}
