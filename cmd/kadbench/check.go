@@ -136,13 +136,19 @@ func (c *checkCmd) check(a *app, after func()) error {
 	return c.show(a, s, notes, err, after)
 }
 
-// unusedKnown says which files of known failures name an implementation that is no target of the run: a misspelt name
+// unusedKnown says which files of known failures are of no target of the run, by name or by version: a misspelt name
 // would else go unnoticed until a failure is not excused. versions are the targets' names and versions by hello.
 func unusedKnown(known []*check.Known, versions map[string]string) (notes []string) {
 	said := slices.Sorted(maps.Values(versions))
 	for _, k := range known {
-		if !slices.ContainsFunc(said, func(v string) bool { return v == k.Name || strings.HasPrefix(v, k.Name+" ") }) {
+		of := slices.DeleteFunc(slices.Clone(said), func(v string) bool { return v != k.Name && !strings.HasPrefix(v, k.Name+" ") })
+		switch {
+		case len(of) == 0:
 			notes = append(notes, fmt.Sprintf("%s: name %q is that of no target here (%s)", k.File, k.Name, strings.Join(said, ", ")))
+		case len(k.Versions) > 0 && !slices.ContainsFunc(of, func(v string) bool {
+			return slices.Contains(k.Versions, strings.TrimPrefix(strings.TrimPrefix(v, k.Name), " "))
+		}):
+			notes = append(notes, fmt.Sprintf("%s: versions %s are those of no target here (%s)", k.File, strings.Join(k.Versions, ", "), strings.Join(of, ", ")))
 		}
 	}
 	return notes

@@ -25,6 +25,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Run the conformance suite against targets."`
 	Cases   casesCmd   `cmd:"" help:"List the cases: id, level, clause, needs."`
 	Report  reportCmd  `cmd:"" help:"Make a report from the logs of runs: text, md, html, junit, tap, json."`
+	Known   knownCmd   `cmd:"" help:"Write the failures of runs as known ones, or validate such files."`
 	Serve   serveCmd   `cmd:"" help:"Run the reference node as a server."`
 	Node    nodeCmd    `cmd:"" help:"Run the reference node behind the control protocol, as an adapter is run."`
 	Decode  decodeCmd  `cmd:"" help:"Show what a message says, byte by byte."`

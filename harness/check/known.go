@@ -30,6 +30,7 @@ var ErrKnown = errors.New("known failures")
 //	link    = "https://…"                 # the report, or the clause with the ruling
 //	until   = 2027-06-01                  # from then on the entry is expired
 //	note    = "echoes before it validates" # for whoever reads the file
+//	flaky   = true                        # it passes at times: either is accepted; needs a note
 type Known struct {
 	File     string       `toml:"-"`
 	Name     string       `toml:"name"`
@@ -45,6 +46,7 @@ type KnownEntry struct {
 	Link    string    `toml:"link"`
 	Until   time.Time `toml:"until"`
 	Note    string    `toml:"note"`
+	Flaky   bool      `toml:"flaky"`
 
 	reason *regexp.Regexp
 }
@@ -100,6 +102,9 @@ func (e *KnownEntry) check() (err error) {
 	}
 	if e.Until.IsZero() {
 		return errors.New("until is missing, expected a date such as 2027-06-01")
+	}
+	if e.Flaky && e.Note == "" {
+		return errors.New("note is missing, expected what makes it flaky")
 	}
 	for _, p := range e.Profile {
 		if !slices.Contains([]string{"base", "amino", "defacto"}, p) {
@@ -157,7 +162,7 @@ func NewLedger(name, version string, now time.Time, known, builtin []*Known) *Le
 }
 
 // Judge turns a verdict into the expected one. A fail or warn which an entry foresees, with its reason, is xfail; the
-// pass of a case for which an entry foresees a failure is xpass. Everything else stays as it is, and a failure for another
+// pass of a case for which an entry foresees a failure is xpass, unless the entry is flaky. Everything else stays as it is, and a failure for another
 // reason than the entry's says so.
 func (l *Ledger) Judge(caseID, profile string, v record.Verdict, why string) (record.Verdict, string) {
 	var other string
@@ -170,9 +175,19 @@ func (l *Ledger) Judge(caseID, profile string, v record.Verdict, why string) (re
 			if !e.reason.MatchString(why) {
 				other = fmt.Sprintf(" (%s expects another reason: %s)", e.file, e.Reason)
 			} else if e.builtin || !l.expired(e) {
-				return record.XFail, why + " (known: " + e.Link + ")"
+				word := "known"
+				if e.Flaky {
+					word = "flaky"
+				}
+				return record.XFail, fmt.Sprintf("%s (%s: %s)", why, word, e.Link)
 			}
 		case record.Pass:
+			if e.Flaky {
+				if !e.builtin && l.expired(e) {
+					continue
+				}
+				return v, "passes this time (flaky: " + e.Link + ")"
+			}
 			return record.XPass, "passes, but " + e.file + " expects it to fail: " + e.Reason
 		}
 	}
