@@ -58,6 +58,13 @@ func lacks(need string, h *target.Hello, remote bool) string {
 			return ""
 		}
 		return "needs records of " + what
+	case "keys":
+		// A target that reads keys as text refuses every /pk/ and /ipns/ key, since these end in the bytes of a peer id: a
+		// case that is about something else would say that once more.
+		if what == "bytes" && (remote || !slices.Contains(h.Options, "keys.text")) {
+			return ""
+		}
+		return "needs keys of any " + what + ": the target takes text"
 	case "public":
 		return "needs a public address"
 	case "start", "op", "clock", "expiry":

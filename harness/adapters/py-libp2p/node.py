@@ -68,8 +68,8 @@ class Node:
         "find_peer", "put_record", "get_record", "remove_record", "start_providing", "get_providers", "set_mode",
     )
     OPTIONS = (
-        "listen", "transports.tcp", "transports.quic", "namespaces.pk", "namespaces.ipns", "namespaces.v", "filter.none",
-        "background", "get_closest_peers.n", "get_record.quorum", "get_providers.limit",
+        "listen", "transports.tcp", "transports.quic", "namespaces.pk", "namespaces.ipns", "namespaces.v", "keys.text",
+        "filter.none", "background", "get_closest_peers.n", "get_record.quorum", "get_providers.limit",
     )
 
     def __init__(self, nursery, bad_param, failed):
