@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -47,6 +48,8 @@ type fake struct {
 
 	onceOnly bool // only the first process crashes
 	added    bool // its table holds whom add_address names
+
+	results map[string]string // of operations by method, in JSON; "die" ends the process, any other word is an error's kind
 
 	mu      sync.Mutex
 	started []target.StartParams
@@ -140,6 +143,7 @@ func (n *fakeNode) Start(_ context.Context, p target.StartParams) (*target.Start
 func (n *fakeNode) Call(_ context.Context, method string, params, result any) error {
 	n.lock.Lock()
 	defer n.lock.Unlock()
+	text, operation := n.results[method]
 	switch {
 	case !slices.Contains(n.methods, method):
 		return target.UnknownMethod(method)
@@ -148,6 +152,15 @@ func (n *fakeNode) Call(_ context.Context, method string, params, result any) er
 			n.table = append(n.table, params.(map[string]string)["peer"])
 		}
 		return nil
+	case text == "die":
+		n.die()
+		return fmt.Errorf("%s: %w: exit status 2", method, target.ErrDied)
+	case operation && text[0] != '{':
+		return target.Failed(text, true, errors.New("as told"))
+	case operation && result == nil:
+		return nil
+	case operation:
+		return json.Unmarshal([]byte(text), result)
 	}
 	peers := append([]string{}, n.table...)
 	for _, id := range n.seated() {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,5 +93,93 @@ func TestAScriptedNetwork(t *testing.T) {
 				require.Contains(t, r.Why, b[last], "%s", b[1])
 			}
 		})
+	}
+}
+
+// operation runs a script with an operation against a fake.
+func operation(t *testing.T, f *fake, head string, lines ...string) (*run.Report, record.Result) {
+	for method := range f.results {
+		f.methods = append(f.methods, method)
+	}
+	p := script(t, "a/operation", lines...)
+	if head != "" {
+		var err error
+		p, err = plan.Parse(p.File, []byte(strings.Replace(string(p.Source), "peer T target\n", head+"\n", 1)))
+		require.NoError(t, err)
+	}
+	report, _ := run.Check(context.Background(), config(f, p))
+	require.NotEmpty(t, report.Results)
+	return report, report.Results[0]
+}
+
+// What a target cannot tell is not judged, and where nothing else was, the case is unsupported; what it can tell is.
+func TestAResultThatTheTargetCannotTell(t *testing.T) {
+	for _, c := range []struct {
+		result, line string
+		verdict      record.Verdict
+		why          string
+	}{
+		{`{"peers":null}`, "result q peers>=1", record.Unsupported, "get_closest_peers: the target cannot tell what line 10 asks for"},
+		{`{}`, "result q peers>=1", record.Unsupported, "cannot tell"},
+		{`{"peers":[],"stats":{"requests":7}}`, "result q stats.hops<=3", record.Unsupported, "cannot tell"},
+		{`{"peers":[],"stats":{"requests":7}}`, "result q stats.requests<=6 stats.hops<=3", record.Fail, "7, wanted at most 6"},
+		{`{"peers":[],"stats":null}`, "result q peers>=1 stats.requests<=6", record.Fail, "0, wanted at least 1"},
+		{`{"peers":null}`, "result q", record.Pass, ""},
+		{`{"peers":7}`, "result q peers>=1", record.Fail, "result of get_closest_peers: peers"},
+		{"timeout", "result q", record.Fail, "get_closest_peers: error=timeout (as told)"},
+		{"timeout", "result q error=timeout", record.Pass, ""},
+		{`{"peers":[]}`, "result q error=timeout", record.Fail, "got get_closest_peers"},
+		{"die", "result q", record.Fail, "the target's process ended"},
+	} {
+		f := &fake{results: map[string]string{"get_closest_peers": c.result}}
+		_, r := operation(t, f, "", `op q T get_closest_peers key="k"`, c.line)
+		require.Equal(t, c.verdict, r.Verdict, "%s %s: %s", c.result, c.line, r.Why)
+		require.Contains(t, r.Why, c.why)
+	}
+}
+
+// A target without a clock is started with its periods divided by 36,000, and the line waits; one with a clock jumps. A
+// case that gives no period, or says that it needs a clock, is not for the first.
+func TestAClockOfATargetWithoutOne(t *testing.T) {
+	lines := []string{"clock T +36h", "open s A -> T", `send s FIND_NODE key="echo"`, "want s FIND_NODE"}
+	head := "peer T target expiry.provider=24h"
+	slow := &fake{options: []string{"expiry.provider"}}
+	began := time.Now()
+	_, r := operation(t, slow, head, lines...)
+	require.Equal(t, record.Pass, r.Verdict, r.Why)
+	require.Equal(t, map[string]int64{"provider": 2400}, slow.started[0].Expiry)
+	require.GreaterOrEqual(t, time.Since(began), 3600*time.Millisecond)
+
+	quick := &fake{options: []string{"expiry.provider"}, results: map[string]string{"advance_clock": "{}"}}
+	_, r = operation(t, quick, head, lines...)
+	require.Equal(t, record.Pass, r.Verdict, r.Why)
+	require.Equal(t, map[string]int64{"provider": 24 * 3600 * 1000}, quick.started[0].Expiry)
+
+	_, r = operation(t, &fake{options: []string{"expiry.provider"}}, "", lines...)
+	require.Equal(t, record.Unsupported, r.Verdict)
+	_, r = operation(t, &fake{options: []string{"expiry.provider"}}, "needs clock\n"+head, lines...)
+	require.Equal(t, record.Unsupported, r.Verdict)
+}
+
+// The log of a case holds what the puppets heard and answered, whom the target dialled, and its operations.
+func TestTheLogOfAScriptedNetwork(t *testing.T) {
+	dir := t.TempDir()
+	log, err := record.Create(dir, record.Run{Seed: 7})
+	require.NoError(t, err)
+	require.Equal(t, record.Pass, onRef(t, network(t, "faults"), log).Verdict)
+	require.NoError(t, log.Close(record.Summary{}))
+	r, err := record.Open(dir)
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for e, err := range r.Entries() {
+		require.NoError(t, err)
+		seen[strings.Join([]string{e.Type, e.Peer, e.Dir, e.Event}, " ")] = true
+		if e.Type == record.TypeFrame && e.Peer != "(harness)" {
+			require.True(t, strings.HasPrefix(e.Stream, e.Peer+"#"), e.Stream)
+		}
+	}
+	for _, want := range []string{"frame S4 received ", "frame S4 sent ", "stream S4 sent reset", "stream N received dialled",
+		"operation   begin", "operation   end", "peers   "} {
+		require.True(t, seen[want], want)
 	}
 }

@@ -20,6 +20,9 @@ const (
 	// givenUp: an end that comes so long after a request is that of a client which gave up. One that only ends its
 	// writing does so together with the request.
 	givenUp = time.Second
+	// lateNews is by how much the news of a stream's end may come later than a request which was sent after it, on another
+	// connection: the end counts so much earlier, so that no client seems to have more open than it has.
+	lateNews = 100 * time.Millisecond
 )
 
 // talk is an inbound stream of a serving puppet. One goroutine reads it, so that its end is heard while an answer is held
@@ -98,7 +101,7 @@ func (t *talk) read() bool {
 			t.tell(Note{At: now, Kind: Ended, Event: Event{Kind: Unreadable, Raw: cut.rest(), Err: bad}})
 			return t.leave(Reset)
 		default:
-			t.over(now)
+			t.over(now.Add(-lateNews))
 			if t.ctx.Err() == nil {
 				t.tell(Note{At: now, Kind: Ended, Event: Event{Kind: Reset, Raw: cut.rest(), Err: err}})
 			}
@@ -279,7 +282,7 @@ func (t *talk) forget(at time.Time) {
 	defer t.mu.Unlock()
 	for _, r := range t.open {
 		if at.Sub(r.At) > givenUp {
-			r.end(at)
+			r.end(at.Add(-lateNews))
 		}
 	}
 }

@@ -65,8 +65,13 @@ func (r *Request) Over() time.Time {
 	return time.Time{}
 }
 
-// end notes when the request was over; the first end counts.
-func (r *Request) end(at time.Time) { r.over.CompareAndSwap(nil, &at) }
+// end notes when the request was over, not before it came; the first end counts.
+func (r *Request) end(at time.Time) {
+	if at.Before(r.At) {
+		at = r.At
+	}
+	r.over.CompareAndSwap(nil, &at)
+}
 
 // How is what an Act does.
 type How int
