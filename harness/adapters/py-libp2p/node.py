@@ -51,6 +51,17 @@ def bare_addr(text):
         raise ValueError(f"{text!r:.200}: expected an address: {err}") from err
 
 
+def readable(addrs):
+    """The addresses as text. Multiaddr(bytes) takes any bytes, and only its text fails: such a one was told by a peer."""
+    texts = []
+    for addr in addrs:
+        try:
+            texts.append(str(addr))
+        except (MultiaddrError, ValueError):
+            continue
+    return texts
+
+
 class ValueNamespace(Validator):
     """The namespace v of every adapter: valid begins with "ok ", best is the greatest by bytes."""
 
@@ -157,7 +168,7 @@ class Node:
             addrs = self.host.get_peerstore().addrs(peer)
         except PeerStoreError:
             addrs = []
-        return {"peer": peer.to_base58(), "addrs": [str(a) for a in addrs]}
+        return {"peer": peer.to_base58(), "addrs": readable(addrs)}
 
     async def connect(self, *, addr: peer_addr):
         host, _ = self.started()
@@ -196,7 +207,7 @@ class Node:
         found = await dht.find_peer(peer)
         if found is None:
             raise self.failed("not_found", True, f"{peer} was not found")
-        return {"peer": found.peer_id.to_base58(), "addrs": [str(a) for a in found.addrs]}
+        return {"peer": found.peer_id.to_base58(), "addrs": readable(found.addrs)}
 
     async def put_record(self, *, key: bytes, value: bytes):
         _, dht = self.started()
@@ -227,7 +238,7 @@ class Node:
     async def get_providers(self, *, key: bytes, limit: int = 0):
         _, dht = self.started()
         found = await dht.provider_store.find_providers(key, limit or ALL)
-        return {"providers": [{"peer": p.peer_id.to_base58(), "addrs": [str(a) for a in p.addrs]} for p in found]}
+        return {"providers": [{"peer": p.peer_id.to_base58(), "addrs": readable(p.addrs)} for p in found]}
 
     async def set_mode(self, *, mode: str):
         _, dht = self.started()
