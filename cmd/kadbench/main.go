@@ -26,6 +26,8 @@ type cli struct {
 	Cases   casesCmd   `cmd:"" help:"List the cases: id, level, clause, needs."`
 	Report  reportCmd  `cmd:"" help:"Make a report from the logs of runs: text, md, html, junit, tap, json."`
 	Known   knownCmd   `cmd:"" help:"Write the failures of runs as known ones, or validate such files."`
+	Record  recordCmd  `cmd:"" help:"Write down what a target answers to a plan, or what a client asks."`
+	Replay  replayCmd  `cmd:"" help:"Hold a recorded exchange against a target, and show the first difference."`
 	Serve   serveCmd   `cmd:"" help:"Run the reference node as a server."`
 	Node    nodeCmd    `cmd:"" help:"Run the reference node behind the control protocol, as an adapter is run."`
 	Decode  decodeCmd  `cmd:"" help:"Show what a message says, byte by byte."`
