@@ -25,7 +25,7 @@ import (
 type Ref struct {
 	Unlimited bool // no resource and connection managers, for load
 
-	mutant *mutant   // its one mistake; nil: none
+	mutant *mutant         // its one mistake; nil: none
 	host   libp2phost.Host // the mutant's
 
 	mu   sync.Mutex

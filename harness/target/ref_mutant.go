@@ -7,6 +7,7 @@ import (
 
 	libp2phost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 
 	"github.com/kadbench/kadbench/kad/p2p"
 	"github.com/kadbench/kadbench/kad/wire"
@@ -32,6 +33,8 @@ type mutant struct {
 	config func(*p2p.Config)
 	holds  bool // keeps a stream open on which it refused a request
 	eager  bool // agrees to every version of the protocol
+	mute   bool // has no libp2p ping
+	shy    bool // dials nobody
 }
 
 // mutation is one exchange as a mutant sees it.
@@ -76,6 +79,9 @@ func (m *mutant) wrap(cfg *p2p.Config) (libp2phost.Host, error) {
 	inner, err := p2p.NewHost(*cfg)
 	if err != nil {
 		return nil, err
+	}
+	if m.mute {
+		inner.RemoveStreamHandler(ping.ID)
 	}
 	cfg.Host = &mutantHost{Host: inner, m: m}
 	cfg.PrivKey, cfg.Listen, cfg.Transports, cfg.Security, cfg.Unlimited = nil, nil, nil, nil, false

@@ -87,6 +87,7 @@ var clientMutants = []mutant{
 			}
 		}
 	}},
+	{name: "dials-nobody", says: "dials nobody, and speaks to those alone that came to it", shy: true},
 	{name: "alpha-thirty", says: "has thirty requests in flight", config: func(c *p2p.Config) { c.Kad.Alpha = 30 }},
 	{name: "no-correction", says: "corrects nobody's records", ask: func(t *mutation) { t.drop = t.message.Type == wire.PutValue }},
 	{name: "waits-forever", says: "gives no request up", config: func(c *p2p.Config) {

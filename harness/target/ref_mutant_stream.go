@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -58,6 +59,13 @@ func (n mutantNetwork) NewStream(ctx context.Context, p peer.ID) (network.Stream
 		return nil, err
 	}
 	return n.h.stream(s, false), nil
+}
+
+func (n mutantNetwork) DialPeer(ctx context.Context, p peer.ID) (network.Conn, error) {
+	if n.h.m.shy {
+		return nil, errors.New("this mutant dials nobody")
+	}
+	return n.Network.DialPeer(ctx, p)
 }
 
 // mutantStream takes both directions apart into frames. The words of the negotiation, which has the same form, go through as

@@ -279,6 +279,7 @@ var nodeMutants = []mutant{
 	{name: "both-protocols", says: "speaks the public network's protocol beside its own", config: func(c *p2p.Config) {
 		c.Protocols = slices.Compact(append(c.Protocols, p2p.DefaultProtocol))
 	}},
+	{name: "no-ping", says: "has no libp2p ping", mute: true},
 	{name: "no-noise", says: "has no Noise", config: func(c *p2p.Config) { c.Security = []string{p2p.TLS} }},
 	{name: "no-tls", says: "has no TLS", config: func(c *p2p.Config) { c.Security = []string{p2p.Noise} }},
 	{name: "no-quic", says: "has no QUIC", config: func(c *p2p.Config) { c.Transports, c.Listen = []string{p2p.TCP}, nil }},
