@@ -16,8 +16,9 @@ import (
 
 // casesCmd lists cases.
 type casesCmd struct {
-	filters `embed:""`
-	JSON    bool `help:"Print an array of {id, catalogue, area, level, profiles, spec, needs, title}."`
+	filters  `embed:""`
+	Coverage bool `help:"Print each demand of the specifications and each entry of the catalogue with its cases, or the reason why it has none."`
+	JSON     bool `help:"Print an array of {id, catalogue, area, level, profiles, spec, needs, title}; with --coverage an object {clauses, catalogue}."`
 }
 
 func (casesCmd) Help() string {
@@ -27,6 +28,7 @@ Examples:
 
     kadbench cases
     kadbench cases --area find-node --level must
+    kadbench cases --coverage
     kadbench cases --json | jq -r '.[] | select(.needs == []) | .id'`
 }
 
@@ -60,6 +62,9 @@ func (c *casesCmd) Run(a *app) error {
 	})
 	if len(chosen) == 0 {
 		return fmt.Errorf("%w: --skip leaves none of %s", run.ErrNothing, report.Plural(len(cfg.Plans), "case"))
+	}
+	if c.Coverage {
+		return c.coverage(a, chosen)
 	}
 	lines := make([]caseLine, 0, len(chosen))
 	for _, p := range chosen {

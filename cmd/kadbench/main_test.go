@@ -139,7 +139,7 @@ func TestInterruptedCheck(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	rest, err := io.ReadAll(lines)
 	require.NoError(t, err)
-	assert.Equal(t, "kadbench: interrupted\n", string(rest))
+	assert.Equal(t, "report: "+filepath.Join(dir, "report.html")+"\nkadbench: interrupted\n", string(rest))
 	var exit *exec.ExitError
 	require.ErrorAs(t, cmd.Wait(), &exit)
 	assert.Equal(t, 130, exit.ExitCode())

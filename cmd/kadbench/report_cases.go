@@ -49,6 +49,13 @@ func describeCases(l *report.Log, o report.Options) report.Options {
 		}
 		o.Cases = append(o.Cases, c)
 	}
+	var known []*plan.Plan
+	for _, c := range o.Cases {
+		if p, err := plan.Parse(c.File, []byte(c.Source)); err == nil {
+			known = append(known, p)
+		}
+	}
+	o.Clauses = clauses(known)
 	return o
 }
 
