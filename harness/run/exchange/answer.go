@@ -33,13 +33,22 @@ type writer struct {
 	names  check.Namer
 	ids    map[string]string // names: ids as text
 	seated []string          // as the seat lines name them: S1..S40, A
+	askers map[string]string // by stream
 }
 
 func newWriter(p *plan.Plan, t *tape) *writer {
-	w := &writer{words: t.words(p.Script), names: t.names, ids: t.ids}
+	w := &writer{words: t.words(p.Script), names: t.names, ids: t.ids, askers: map[string]string{}}
 	for _, l := range p.Script {
-		if seat, ok := l.Stmt.(plan.Seat); ok && len(seat.Peers) > 0 {
-			w.seated = append(w.seated, strings.Fields(l.Text)[1])
+		switch stmt := l.Stmt.(type) {
+		case plan.Seat: // seat A S1..S40 in T
+			words := strings.Fields(l.Text)
+			w.seated = append(w.seated, words[1:max(1, slices.Index(words, "in"))]...)
+		case plan.Open:
+			for _, side := range append(slices.Clone(l.Sides), stmt) {
+				if open, ok := side.(plan.Open); ok {
+					w.askers[open.Stream] = open.From
+				}
+			}
 		}
 	}
 	return w
@@ -71,7 +80,7 @@ func (w *writer) want(stream string, m *check.Message, asked []byte) string {
 			}
 		}
 	}
-	parts = append(parts, w.peers("closerPeers", m.CloserPeers, asked), w.peers("providerPeers", m.ProviderPeers, nil))
+	parts = append(parts, w.peers("closerPeers", m.CloserPeers, asked, w.askers[stream]), w.peers("providerPeers", m.ProviderPeers, nil, ""))
 	return strings.Join(parts, " ")
 }
 
@@ -88,7 +97,7 @@ func (w *writer) is(path string, value []byte) string {
 
 // peers holds a list to those which it names. Where they are the nearest of all that were seated, that is said instead,
 // so that it holds with other identities too. Strangers, whom the plan has no name for, are let be.
-func (w *writer) peers(field string, list []wire.Peer, key []byte) string {
+func (w *writer) peers(field string, list []wire.Peer, key []byte, asker string) string {
 	if len(list) == 0 {
 		return "!" + field
 	}
@@ -102,8 +111,11 @@ func (w *writer) peers(field string, list []wire.Peer, key []byte) string {
 		}
 	}
 	if word, ok := w.words[string(key)]; ok && strangers == 0 && key != nil {
-		if n := w.nearest(names, key); n > 0 {
-			return fmt.Sprintf("%s=nearest(%d,%s,%s)", field, n, word, strings.Join(w.seated, ","))
+		others := slices.DeleteFunc(slices.Clone(w.seated), func(name string) bool { return name == asker })
+		for _, of := range [][]string{w.seated, others} { // most leave the asker out
+			if n := w.nearest(names, of, key); n > 0 {
+				return fmt.Sprintf("%s=nearest(%d,%s,%s)", field, n, word, strings.Join(of, ","))
+			}
 		}
 	}
 	switch {
@@ -115,11 +127,11 @@ func (w *writer) peers(field string, list []wire.Peer, key []byte) string {
 	return field + "=[" + strings.Join(names, ",") + "]"
 }
 
-// nearest says of how many seated peers these are the nearest to a key: 20, as k is, where fewer than that are seated; 0:
+// nearest says of how many of the seated peers these are the nearest to a key: 20, as k is, where fewer than that are seated; 0:
 // they are others.
-func (w *writer) nearest(names []string, key []byte) int {
+func (w *writer) nearest(names, seated []string, key []byte) int {
 	var all []string
-	for _, r := range w.seated {
+	for _, r := range seated {
 		more, err := plan.Range(r)
 		if err != nil {
 			return 0

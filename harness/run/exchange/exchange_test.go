@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"flag"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +16,6 @@ import (
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/run/exchange"
 	"github.com/kadbench/kadbench/harness/target"
-	"github.com/kadbench/kadbench/plans"
 )
 
 var update = flag.Bool("update", false, "write the expected files anew")
@@ -53,13 +50,13 @@ func sound(t *testing.T, file string, src []byte) {
 func TestRoundTrip(t *testing.T) {
 	for _, id := range []string{"find-node/nearest-twenty", "get-value/known-key"} {
 		t.Run(id, func(t *testing.T) {
-			src, err := fs.ReadFile(plans.FS, "conformance/"+id+".plan")
+			src, err := os.ReadFile(filepath.Join("testdata", filepath.Base(id)+".plan"))
 			require.NoError(t, err)
 			ctx, c, file := t.Context(), exchange.Config{Seed: 1}, id+".plan"
 			rec, err := exchange.Record(ctx, c, file, src, factory(t, "ref:"))
 			require.NoError(t, err)
 			require.Empty(t, rec.Passed)
-			golden(t, strings.ReplaceAll(id, "/", "-")+".plan", rec.Source)
+			golden(t, filepath.Base(id)+".recorded", rec.Source)
 			sound(t, file, rec.Source)
 			for _, seed := range []uint64{1, 2} {
 				d, _, err := exchange.Replay(ctx, exchange.Config{Seed: seed}, file, rec.Source, factory(t, "ref:"))
@@ -71,10 +68,9 @@ func TestRoundTrip(t *testing.T) {
 			require.NotNil(t, d)
 			var out bytes.Buffer
 			require.NoError(t, d.Write(&out))
-			stable := regexp.MustCompile(`(?m)(/tcp/)\d+|"\d{4}-.*Z"|12D3Koo\w+|( [0-9a-f]{2}){4}|\d+ s$|:\d+:`).ReplaceAll(out.Bytes(), []byte("$1*"))
-			require.Contains(t, string(stable), "frame 1 of stream")
-			require.Contains(t, string(stable), "missing: S")
-			require.Regexp(t, `closerPeers\[0\]\.id +S\d+ `, string(stable))
+			require.Contains(t, out.String(), "frame 1 of stream")
+			require.Contains(t, out.String(), "missing: S")
+			require.Regexp(t, `closerPeers\[0\]\.id +S\d+ `, out.String())
 		})
 	}
 }
@@ -104,7 +100,7 @@ hex:00
 	rec, err := exchange.Record(t.Context(), exchange.Config{}, "mine/three.plan", src, factory(t, "ref:"))
 	require.NoError(t, err)
 	require.Equal(t, 3, rec.Answers)
-	golden(t, "three.plan", rec.Source)
+	golden(t, "three.recorded", rec.Source)
 }
 
 func TestRecordRefuses(t *testing.T) {
@@ -152,6 +148,6 @@ func TestListen(t *testing.T) {
 	src, heard, err := l.Plan("mine/client")
 	require.NoError(t, err)
 	require.Equal(t, 3, heard)
-	golden(t, "client.plan", src)
+	golden(t, "client.recorded", src)
 	sound(t, "mine/client.plan", src)
 }

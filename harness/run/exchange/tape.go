@@ -77,6 +77,9 @@ func (t *tape) words(script []*plan.Line) map[string]string {
 	var walk func([]*plan.Line)
 	walk = func(lines []*plan.Line) {
 		for _, l := range lines {
+			if _, loop := l.Stmt.(plan.EachLoop); loop {
+				continue // its values are named by $i, which nobody else knows
+			}
 			walk(l.Block)
 			send, ok := l.Stmt.(plan.Send)
 			frame := t.sent[l.Pos.String()]
