@@ -34,6 +34,11 @@ func TestMutants(t *testing.T) {
 	matrix := readMatrix(t)
 	plans := suite(t)
 	groups := map[string][]string{} // by mutant
+	all, _ := target.MutantNames()
+	for _, name := range all {
+		named := slices.ContainsFunc(slices.Collect(maps.Values(matrix)), func(by []string) bool { return slices.Contains(by, name) })
+		assert.True(t, named, "%s fails no case of the matrix: it is of no use", name)
+	}
 	for i, p := range plans {
 		id := p.Header.ID
 		plans[i] = bound(p)
@@ -53,16 +58,16 @@ func TestMutants(t *testing.T) {
 	// A failing case mostly waits in vain for 15 s, so the mutants wait side by side.
 	names := slices.Sorted(maps.Keys(groups))
 	said := make([]string, len(names))
-	var all sync.WaitGroup
+	var ended sync.WaitGroup
 	places := make(chan struct{}, mutantsAtOnce)
 	for i, name := range names {
-		all.Go(func() {
+		ended.Go(func() {
 			places <- struct{}{}
 			said[i] = survivors(t.Context(), plans, name, groups[name])
 			<-places
 		})
 	}
-	all.Wait()
+	ended.Wait()
 	for i, name := range names {
 		assert.Empty(t, said[i], "these should fail ref:mutant=%s", name)
 	}

@@ -48,7 +48,6 @@ type mutation struct {
 	whole      []byte        // the frame as it came
 	instead    []byte        // goes out in the place of the node's reply, if not nil
 	held       []byte        // kept for later
-	hangUp     func()        // closes the connection
 }
 
 // framed is a message with its length before it.

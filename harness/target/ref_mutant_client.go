@@ -61,11 +61,6 @@ var clientMutants = []mutant{
 			t.message.Type = t.request.Type
 		}
 	}},
-	{name: "any-key", says: "takes a record of any key", take: func(t *mutation) {
-		if t.request != nil && t.message.HasRecord {
-			t.message.Key, t.message.Record.Key = t.request.Key, t.request.Key
-		}
-	}},
 	{name: "wants-time", says: "drops records without timeReceived", take: func(t *mutation) {
 		if t.message.HasRecord && len(t.message.Record.TimeReceived) == 0 {
 			t.message.HasRecord, t.message.Record = false, wire.Record{}

@@ -45,7 +45,7 @@ func (h *mutantHost) Network() network.Network { return mutantNetwork{h.Host.Net
 
 func (h *mutantHost) stream(s network.Stream, serving bool) network.Stream {
 	return &mutantStream{Stream: s, m: h.m, serving: serving, in: bufio.NewReader(s),
-		mutation: mutation{self: h.ID(), peer: s.Conn().RemotePeer(), hangUp: func() { _ = s.Conn().Close() }}}
+		mutation: mutation{self: h.ID(), peer: s.Conn().RemotePeer()}}
 }
 
 type mutantNetwork struct {

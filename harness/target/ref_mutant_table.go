@@ -95,11 +95,6 @@ var recordMutants = []mutant{
 	}},
 	{name: "no-record-key", says: "leaves the key of records out", reply: func(t *mutation) { t.message.Record.Key = nil }},
 	{name: "no-time", says: "serves records without timeReceived", reply: func(t *mutation) { t.message.Record.TimeReceived = nil }},
-	{name: "their-time", says: "keeps the timeReceived that it was sent", reply: func(t *mutation) {
-		if t.message.HasRecord && len(t.message.Record.TimeReceived) > 0 {
-			t.message.Record.TimeReceived = []byte("1999-01-01T00:00:00Z")
-		}
-	}},
 	{name: "record-for-every-key", says: "finds a record under every key", reply: func(t *mutation) {
 		if m := t.message; m.Type == wire.GetValue && !m.HasRecord {
 			m.HasRecord, m.Record = true, wire.Record{Key: t.request.Key, Value: []byte("ok")}
@@ -202,14 +197,6 @@ var wireMutants = []mutant{
 	{name: "cut-replies", says: "ends replies one byte too early", raw: func(b []byte) []byte { return b[:len(b)-1] }, after: "close"},
 	{name: "no-replies", says: "never replies", reply: func(t *mutation) { t.drop = true }},
 	{name: "two-replies", says: "replies twice", raw: func(b []byte) []byte { return slices.Concat(b, b) }},
-	{name: "huge-replies", says: "fills replies up with an unknown field of 64 KiB", raw: func(b []byte) []byte {
-		_, n, err := varint.FromUvarint(b)
-		if err != nil {
-			return b
-		}
-		body := slices.Concat(b[n:], []byte{0xfa, 0x01}, varint.ToUvarint(64<<10), make([]byte, 64<<10))
-		return append(varint.ToUvarint(uint64(len(body))), body...)
-	}},
 	{name: "echoes-peers", says: "echoes the peers of requests", reply: func(t *mutation) {
 		if t.request != nil {
 			t.message.CloserPeers = append(t.message.CloserPeers, t.request.CloserPeers...)
@@ -237,11 +224,6 @@ var wireMutants = []mutant{
 			}
 		}
 	}},
-	{name: "four-kib", says: "refuses frames of more than 4 KiB", hear: func(t *mutation) {
-		if wire.Size(t.message) > 4<<10 {
-			t.frames = [][]byte{{0}}
-		}
-	}},
 	{name: "strict-fields", says: "refuses frames that are not as it would write them", hear: func(t *mutation) {
 		if !bytes.Equal(t.whole, framed(t.message)) {
 			t.frames = [][]byte{{0}}
@@ -262,17 +244,12 @@ var streamMutants = []mutant{
 	}},
 	{name: "swallows-refused", says: "keeps streams open on which it refused a request", holds: true},
 	{name: "any-protocol", says: "agrees to every version of the protocol", eager: true},
-	{name: "drops-connections", says: "closes the connection when it refuses a request", refused: func(t *mutation) [][]byte {
-		t.hangUp()
-		return nil
-	}},
 }
 
 // How the node is set up.
 var nodeMutants = []mutant{
 	{name: "never-serves", says: "is never a server", config: func(c *p2p.Config) { c.Kad.Mode = kad.ModeClient }},
 	{name: "always-serves", says: "is always a server", config: func(c *p2p.Config) { c.Kad.Mode = kad.ModeServer }},
-	{name: "k-ten", says: "has buckets of ten, and lists ten", config: func(c *p2p.Config) { c.Kad.K, c.Kad.Beta = 10, min(c.Kad.Beta, 10) }},
 	{name: "tells-private", says: "tells private addresses in a public network", config: func(c *p2p.Config) { c.PublicOnly = false }},
 	{name: "no-diversity", says: "takes any number of peers of one network", config: func(c *p2p.Config) { c.Diversity = false }},
 	{name: "another-protocol", says: "speaks another protocol than it was told", config: func(c *p2p.Config) { c.Protocols = []string{"/other/kad/1.0.0"} }},
@@ -282,7 +259,6 @@ var nodeMutants = []mutant{
 	{name: "no-ping", says: "has no libp2p ping", mute: true},
 	{name: "no-noise", says: "has no Noise", config: func(c *p2p.Config) { c.Security = []string{p2p.TLS} }},
 	{name: "no-tls", says: "has no TLS", config: func(c *p2p.Config) { c.Security = []string{p2p.Noise} }},
-	{name: "no-quic", says: "has no QUIC", config: func(c *p2p.Config) { c.Transports, c.Listen = []string{p2p.TCP}, nil }},
 	{name: "forgets-soon", says: "keeps records and providers for a tenth of their time", config: func(c *p2p.Config) {
 		c.Kad.RecordTTL, c.Kad.ProviderTTL, c.Kad.ProviderAddrTTL = tenth(c.Kad.RecordTTL, 48), tenth(c.Kad.ProviderTTL, 48), tenth(c.Kad.ProviderAddrTTL, 24)
 	}},
@@ -292,7 +268,6 @@ var nodeMutants = []mutant{
 	{name: "no-jobs", says: "neither refreshes nor republishes", config: func(c *p2p.Config) {
 		c.Kad.BootstrapInterval, c.Kad.ReplicationInterval, c.Kad.PublicationInterval, c.Kad.ProvideInterval = -1, -1, -1, -1
 	}},
-	{name: "keeps-the-dead", says: "never takes a dead peer out of its table", config: func(c *p2p.Config) { c.Kad.EvictAfter = 1000 }},
 }
 
 // each puts something in the place of each validator.
