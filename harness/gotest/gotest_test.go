@@ -31,7 +31,7 @@ func TestNode(t *testing.T) {
 	l, err := report.Load(log)
 	require.NoError(t, err)
 	assert.Positive(t, l.Summary.Passed)
-	assert.Equal(t, 1, l.Summary.Unsupported, "an address cannot be started as a client")
+	assert.Equal(t, 2, l.Summary.Unsupported, "an address cannot be started as a client, nor be asked to look for something")
 	assert.Zero(t, l.Summary.Failed)
 }
 
