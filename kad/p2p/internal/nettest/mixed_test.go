@@ -157,6 +157,11 @@ func TestMixed(t *testing.T) {
 		crosswise(t, r, own, other, 10*time.Second)
 		for i, side := range [][]*member{own, other} {
 			right, _ := lookups(t, r, 100, side, everybody)
+			if right < 99 { // who joined on a busy machine may have missed a neighbour, until the next refresh
+				t.Logf("%d of 100 before another refresh", right)
+				bootstrapAll(t, here)
+				right, _ = lookups(t, r, 100, side, everybody)
+			}
 			assert.GreaterOrEqual(t, right, 99, "of 100 lookups from the %s side with the exact result", []string{"own", "other"}[i])
 		}
 		// Newcomers know one node, of the other kind, and find everybody by their ids.
