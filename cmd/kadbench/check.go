@@ -52,7 +52,7 @@ type checkCmd struct {
 }
 
 func (checkCmd) Help() string {
-	return `A target is ref: (the reference implementation, in this process), addr:/ip4/…/p2p/… (anything that listens; the cases that need no control of it run), cmd:PROGRAM (an adapter, which speaks the control protocol), or image:IMAGE (a container that does). A name before it, as in go=cmd:…, is what reports call it.
+	return `A target is ref: (the reference implementation, in this process), addr:/ip4/…/p2p/… (anything that listens; the cases that need no control of it run), cmd:PROGRAM (an adapter, which speaks the control protocol), or image:IMAGE (a container that does). ref:mutant=NAME is the reference with one mistake, to see a case fail; a wrong name lists them. A name before it, as in go=cmd:…, is what reports call it.
 
 The cases carried in the binary are chosen by --case, --area and --level; with --plan your own files run in their place. Each case is judged in all three profiles; --profile decides the summary and the exit code.
 
