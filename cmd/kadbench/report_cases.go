@@ -20,6 +20,7 @@ import (
 func describeCases(l *report.Log, o report.Options) report.Options {
 	o.Annotate = annotate
 	saved := make(map[string]report.Case)
+	parsed := make(map[string]*plan.Plan) // by the id of the case
 	for _, dir := range l.Directories() {
 		root := os.DirFS(filepath.Join(dir, "inputs"))
 		fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
@@ -27,15 +28,16 @@ func describeCases(l *report.Log, o report.Options) report.Options {
 				return nil // what cannot be read is missing in the report, no more
 			}
 			if src, err := fs.ReadFile(root, name); err == nil {
-				c := describeCase(name, src)
+				c, p := describeCase(name, src)
 				if other, ok := saved[c.ID]; ok && other.Source != c.Source {
 					c.Note = fmt.Sprintf("The runs had different plans of this name: this is the one of %s.", dir)
 				}
-				saved[c.ID] = c
+				saved[c.ID], parsed[c.ID] = c, p
 			}
 			return nil
 		})
 	}
+	var known []*plan.Plan
 	for _, id := range l.Cases() {
 		c, ok := saved[id]
 		if !ok {
@@ -44,14 +46,11 @@ func describeCases(l *report.Log, o report.Options) report.Options {
 			if err != nil {
 				continue
 			}
-			c = describeCase("plans/"+name, src)
+			c, parsed[id] = describeCase("plans/"+name, src)
 			c.Note = "The plan of the run is not beside its log: this is the one that this kadbench carries."
 		}
 		o.Cases = append(o.Cases, c)
-	}
-	var known []*plan.Plan
-	for _, c := range o.Cases {
-		if p, err := plan.Parse(c.File, []byte(c.Source)); err == nil {
+		if p := parsed[id]; p != nil {
 			known = append(known, p)
 		}
 	}
@@ -60,11 +59,11 @@ func describeCases(l *report.Log, o report.Options) report.Options {
 }
 
 // describeCase is a plan as a report shows it. One that this version cannot read has its text alone.
-func describeCase(file string, src []byte) report.Case {
+func describeCase(file string, src []byte) (report.Case, *plan.Plan) {
 	c := report.Case{ID: planID(file, src), File: file, Source: string(src)}
 	p, err := plan.Parse(file, src)
 	if err != nil {
-		return c
+		return c, nil
 	}
 	h := p.Header
 	c.ID, c.Prose, c.Catalogue, c.Needs = h.ID, strings.Join(strings.Fields(p.Prose), " "), h.Catalogue, h.Needs
@@ -79,7 +78,7 @@ func describeCase(file string, src []byte) report.Case {
 	if i := strings.Index(c.Words, "Who takes part:"); i >= 0 { // what stands before is shown already
 		c.Words = c.Words[i:]
 	}
-	return c
+	return c, p
 }
 
 // planID is the id of a plan that may not parse: its header's, else the end of its path.

@@ -8,28 +8,9 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/kadbench/kadbench/harness/plan"
 )
-
-// ResultFields are the fields of each method's result (docs/control-protocol.md); those without any are not listed.
-var ResultFields = map[string][]string{
-	"connect":           {"peer"},
-	"add_address":       {"update"},
-	"remove_address":    {"removed"},
-	"remove_peer":       {"removed"},
-	"table":             {"peers"},
-	"get_closest_peers": {"peers", "stats"},
-	"find_peer":         {"peer", "addrs", "stats"},
-	"put_record":        {"stored", "stats"},
-	"get_record":        {"value", "records", "stats"},
-	"start_providing":   {"announced", "stats"},
-	"get_providers":     {"providers", "stats"},
-}
-
-// allResultFields in the order in which a report shows them.
-var allResultFields = []string{"peers", "peer", "addrs", "value", "records", "stored", "announced", "providers", "update", "removed", "stats"}
-
-// statsFields are the parts of stats.
-var statsFields = []string{"requests", "successes", "failures", "hops", "duration"}
 
 // Result is what an operation of the target came to, as a Subject. A field that the target left out or gave as null is
 // one that it cannot tell: see Tells.
@@ -47,7 +28,7 @@ func NewResult(method string, self []byte, raw json.RawMessage) (*Result, error)
 		return nil, fmt.Errorf("result of %s: expected an object: %w", method, err)
 	}
 	r := &Result{method: method, fields: map[string]Field{}, untold: map[string]bool{}}
-	for _, name := range ResultFields[method] {
+	for _, name := range plan.ResultParts(method) {
 		if isNull(in[name]) {
 			r.untold[name] = true
 			r.fields[name] = Field{Kind: map[bool]FieldKind{true: MessageField, false: BytesField}[name == "stats"]}
@@ -139,7 +120,7 @@ func (r *Result) stats(raw json.RawMessage) (Field, error) {
 		return Field{}, err
 	}
 	f := Field{Kind: MessageField, Set: true, Parts: map[string]Field{}}
-	for _, name := range statsFields {
+	for _, name := range plan.StatsParts() {
 		if n := in[name]; n != nil {
 			f.Parts[name] = numberField(*n, Span{})
 		} else {

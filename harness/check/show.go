@@ -74,7 +74,7 @@ func (n Namer) Show(v plan.Value) string {
 func Summary(s Subject, names Namer) string {
 	j := judge{names: names}
 	out := s.Head()
-	for _, name := range append([]string{"key", "clusterLevelRaw", "record", "closerPeers", "providerPeers", "protocols", "agent"}, allResultFields...) {
+	for _, name := range append([]string{"key", "clusterLevelRaw", "record", "closerPeers", "providerPeers", "protocols", "agent"}, plan.AllResultParts()...) {
 		if f, ok := s.Field(name); ok && f.Set {
 			out += " " + name + ": " + j.show(f)
 		}

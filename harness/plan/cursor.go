@@ -214,14 +214,17 @@ func (c *cursor) duration(name string) time.Duration {
 const maxTimes = 100_000
 
 // times reads the parameter times=n; 0 if it is not there.
-func (c *cursor) times() int {
-	w, ok := c.params["times"]
+func (c *cursor) times() int { return c.count("times") }
+
+// count reads a parameter that counts; 0 if it is not there.
+func (c *cursor) count(name string) int {
+	w, ok := c.params[name]
 	if !ok {
 		return 0
 	}
 	n, err := strconv.Atoi(c.loops.first(w.text))
 	if err != nil || n < 1 || n > maxTimes {
-		c.fail(w.line, "times=%s: a number from 1 to %d was expected", w.text, maxTimes)
+		c.fail(w.line, "%s=%s: a number from 1 to %d was expected", name, w.text, maxTimes)
 	}
 	return n
 }

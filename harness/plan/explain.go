@@ -109,21 +109,16 @@ func (t *teller) peers() {
 
 func (t *teller) lines(lines []*Line, depth int) {
 	for _, l := range lines {
-		t.line(l, depth, "")
+		t.line(l, l.Verb, depth, "")
 		for _, a := range l.Alts {
-			t.line(a, depth, "or: ")
+			t.line(a, l.Verb, depth, "or: ")
 		}
 	}
 }
 
-func (t *teller) line(l *Line, depth int, prefix string) {
-	v, _ := findVerb(l.Verb)
-	switch l.Stmt.(type) { // an or is told as what it stands for
-	case Result:
-		v.explain = tellResult
-	case Saw:
-		v.explain = tellSaw
-	}
+// line tells a line as its verb says; an or as that of the line which it is an alternative to.
+func (t *teller) line(l *Line, verb string, depth int, prefix string) {
+	v, _ := findVerb(verb)
 	text := v.explain(t, l)
 	if l.After > 0 {
 		text = fmt.Sprintf("after %s, %s", short(l.After), text)

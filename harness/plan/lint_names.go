@@ -75,11 +75,16 @@ func (n *linter) stream(l *Line, name string) *streamUse {
 // openedInLoop finds the loop's stream (s$i) that a name (s3, or s$j in another loop) may be.
 func (n *linter) openedInLoop(name string) *streamUse {
 	for s, use := range n.streams {
-		if strings.Contains(s, "$") && loopName(s).MatchString(name) || strings.Contains(name, "$") && loopName(name).MatchString(s) {
+		if sameInLoop(s, name) {
 			return use
 		}
 	}
 	return nil
+}
+
+// sameInLoop says whether two names, one of them with a loop's variable in it, can be the same.
+func sameInLoop(a, b string) bool {
+	return strings.Contains(a, "$") && loopName(a).MatchString(b) || strings.Contains(b, "$") && loopName(b).MatchString(a)
 }
 
 var loopVariable = regexp.MustCompile(`\\\$[A-Za-z_]+`)

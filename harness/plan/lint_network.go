@@ -58,7 +58,7 @@ func (n *linter) result(l *Line, s Result) {
 	name := s.Op
 	known, ok := n.operations[name]
 	for op, m := range n.operations { // q$i
-		if !ok && (strings.Contains(op, "$") && loopName(op).MatchString(name) || strings.Contains(name, "$") && loopName(name).MatchString(op)) {
+		if !ok && sameInLoop(op, name) {
 			known, ok = m, true
 		}
 	}

@@ -104,6 +104,21 @@ func resultFields() []field {
 	return out
 }
 
+// ResultParts names the parts of a method's result; none where it has none.
+func ResultParts(name string) []string {
+	m, _ := findMethod(name)
+	return fieldNames(m.Result)
+}
+
+// AllResultParts names the parts of all results, in the order in which a report shows them: what an operation cost at the end.
+func AllResultParts() []string {
+	names := slices.DeleteFunc(fieldNames(resultFields()), func(name string) bool { return name == statsPart.Name })
+	return append(names, statsPart.Name)
+}
+
+// StatsParts names the parts of stats.
+func StatsParts() []string { return fieldNames(statsFields) }
+
 // Methods lists what an op may ask for, with the parts of its result.
 func Methods() []Row {
 	var out []Row

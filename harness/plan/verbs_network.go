@@ -29,19 +29,6 @@ func networkVerbs() []verb {
 	}
 }
 
-// count reads a parameter that counts; 0 if it is not there.
-func (c *cursor) count(name string) int {
-	w, ok := c.params[name]
-	if !ok {
-		return 0
-	}
-	n, err := strconv.Atoi(c.loops.first(w.text))
-	if err != nil || n < 1 || n > maxTimes {
-		c.fail(w.line, "%s=%s: a number from 1 to %d was expected", name, w.text, maxTimes)
-	}
-	return n
-}
-
 // request reads the TYPE and the conditions of what a puppet heard.
 func (c *cursor) request(dial bool) (string, []Matcher) {
 	w := c.next("the TYPE of the request")
@@ -61,7 +48,7 @@ func (c *cursor) request(dial bool) (string, []Matcher) {
 }
 
 func parseWhen(c *cursor) Stmt {
-	s := When{Peer: c.name("the puppet's name"), Nth: c.count("nth"), Times: c.count("times")}
+	s := When{Peer: c.name("the puppet's name"), Nth: c.count("nth"), Times: c.times()}
 	c.names = append(c.names, s.Peer)
 	s.Type, s.Match = c.request(false)
 	return s

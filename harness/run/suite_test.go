@@ -5,8 +5,7 @@ import (
 	"flag"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,21 +56,25 @@ func TestLive(t *testing.T) {
 }
 
 // suite are the plans of the project.
-func suite(t *testing.T) (plans []*plan.Plan) {
-	err := filepath.WalkDir("../../plans", func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".plan") {
-			return err
-		}
-		src, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		p, err := plan.Parse(path, src)
-		plans = append(plans, p)
-		return err
-	})
+func suite(t *testing.T) []*plan.Plan {
+	plans, err := plan.LoadAll(os.DirFS("../../plans"), ".", "../../plans/")
 	require.NoError(t, err)
 	return plans
+}
+
+// What an op may ask for is what the control protocol has, but for what the harness itself does with a target.
+func TestOperationsAreThoseOfTheControlProtocol(t *testing.T) {
+	own := []string{"hello", "start", "advance_clock", "cancel", "stop"}
+	var known, asked []string
+	for _, m := range target.Methods {
+		if !slices.Contains(own, m.Name) {
+			known = append(known, m.Name)
+		}
+	}
+	for _, row := range plan.Methods() {
+		asked = append(asked, row.Name)
+	}
+	require.Equal(t, known, asked)
 }
 
 // Two cases on one node which share a key would see each other's records: there is an RSA key for each peer that wants one.

@@ -129,17 +129,9 @@ func (s *script) raw(ctx context.Context, l *plan.Line, r plan.Raw) error {
 	if err != nil {
 		return fault(l, "", err)
 	}
-	var rest []byte
-	for _, e := range r.Values {
-		v, err := s.value(e)
-		if err != nil {
-			return fault(l, "", err)
-		}
-		b, err := v.AsBytes()
-		if err != nil {
-			return fault(l, "", err)
-		}
-		rest = append(rest, b...)
+	rest, err := rawBytes(s.values, r.Values)
+	if err != nil {
+		return fault(l, "", err)
 	}
 	// One write, so that a target may see it all at once; with every, one for each byte.
 	step := len(rest)
@@ -155,6 +147,22 @@ func (s *script) raw(ctx context.Context, l *plan.Line, r plan.Raw) error {
 		}
 	}
 	return nil
+}
+
+// rawBytes are the bytes of values, one after the other.
+func rawBytes(values *plan.Evaluator, list []*plan.Expr) (all []byte, err error) {
+	for _, e := range list {
+		v, err := values.Eval(e)
+		if err != nil {
+			return nil, err
+		}
+		b, err := v.AsBytes()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, b...)
+	}
+	return all, nil
 }
 
 func (s *script) connect(ctx context.Context, l *plan.Line, c plan.Connect) (outcome, error) {

@@ -111,17 +111,11 @@ func (w *world) acts(o *when, captures map[string]plan.Value) ([]target.Act, err
 			}
 			act.Bytes = b
 		case plan.AnswerRaw:
-			for _, e := range stmt.Values {
-				v, err := values.Eval(e)
-				if err != nil {
-					return nil, fault(l, "", err)
-				}
-				b, err := v.AsBytes()
-				if err != nil {
-					return nil, fault(l, "", err)
-				}
-				act.Bytes = append(act.Bytes, b...)
+			b, err := rawBytes(values, stmt.Values)
+			if err != nil {
+				return nil, fault(l, "", err)
 			}
+			act.Bytes = b
 		default:
 			act.How = hows[stmt.How]
 		}
