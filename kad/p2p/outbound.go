@@ -34,7 +34,7 @@ type peerQueue struct {
 	running int             // requests, and streams that are being ended
 	idle    []*clientStream // the one that has rested longest first
 	dial    *dial           // nil: nobody dials it
-	closed  []kad.ConnID    // connections that ended while a request was under way, of which the core is told after it
+	closed  []kad.ConnID    // connections that ended while requests run, of which the core is told after the last of them
 }
 
 // request is one to send, with all that it needs once the lock is gone.
@@ -150,7 +150,7 @@ func (o *outbound) holdBack(p peer.ID, id kad.ConnID) bool {
 
 // forget drops an empty queue; o.mu is held.
 func (o *outbound) forget(p peer.ID, q *peerQueue) {
-	if q.running == 0 && len(q.waiting) == 0 && len(q.idle) == 0 && q.dial == nil && len(q.closed) == 0 && o.peers[p] == q {
+	if q.running == 0 && len(q.waiting) == 0 && len(q.idle) == 0 && q.dial == nil && o.peers[p] == q {
 		delete(o.peers, p)
 	}
 }
