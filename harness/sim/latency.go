@@ -1,0 +1,4 @@
+package sim
+
+// LatencyTable is how long messages take between regions.
+type LatencyTable struct{}

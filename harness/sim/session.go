@@ -1,0 +1,4 @@
+package sim
+
+// SessionTrace is sessions as somebody has recorded them.
+type SessionTrace struct{}
