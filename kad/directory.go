@@ -5,14 +5,17 @@ import "math"
 // Directory maps handles to ids, keys and confirmed addresses, so that tables and lookups need hold no pointers.
 //
 // In a simulation one Directory is filled beforehand, frozen and shared by all nodes: its addresses are the truth, and a
-// Step never changes it. On a host each Kademlia has its own, which changes only inside Step and is swept by it.
+// Step never changes it. Whoever reads an Output then has the same Directory, so peers are named there by handle alone: of a
+// million slots hardly any is in a cache. On a host each Kademlia has its own, which changes only inside Step and is swept
+// by it.
 //
 // Its map serves finding only; nothing ranges over it.
 type Directory struct {
-	slots  []slot // by handle; slot 0 is nobody
-	find   map[string]Peer
-	free   []Peer
-	frozen bool
+	slots    []slot   // by handle; slot 0 is nobody
+	prefixes []uint64 // of the keys, by handle, apart from the slots: lookups read many and nothing else of them
+	find     map[string]Peer
+	free     []Peer
+	frozen   bool
 }
 
 type slot struct {
@@ -32,10 +35,11 @@ const idleSweeps = 2
 
 // NewDirectory makes an empty, private Directory.
 func NewDirectory() *Directory {
-	return &Directory{slots: make([]slot, 1), find: map[string]Peer{}}
+	return &Directory{slots: make([]slot, 1), prefixes: make([]uint64, 1), find: map[string]Peer{}}
 }
 
-// Freeze ends all change: from now on the Directory may be shared, and Intern only finds.
+// Freeze ends all change: from now on the Directory may be shared, and Intern only finds. It must have no gaps: nothing was
+// swept.
 func (d *Directory) Freeze() { d.frozen = true }
 
 // Frozen says whether the Directory is shared.
@@ -64,17 +68,18 @@ func (d *Directory) Intern(id []byte) Peer {
 		p, d.free = d.free[n-1], d.free[:n-1]
 	} else {
 		p = Peer(len(d.slots))
-		d.slots = append(d.slots, slot{})
+		d.slots, d.prefixes = append(d.slots, slot{}), append(d.prefixes, 0)
 	}
 	own := append([]byte(nil), id...)
 	d.slots[p] = slot{id: own, key: KeyOf(own)}
+	d.prefixes[p] = d.slots[p].key.Prefix64()
 	d.find[string(own)] = p
 	return p
 }
 
 // known says whether p is a handle in use.
 func (d *Directory) known(p Peer) bool {
-	return p != 0 && int(p) < len(d.slots) && d.slots[p].id != nil
+	return p != 0 && int(p) < len(d.slots) && (d.frozen || d.slots[p].id != nil) // a frozen one has no gaps
 }
 
 // ID, Key, Addrs and Info want a handle that is in use: they are called with those that Find and Intern gave, within the
@@ -97,8 +102,14 @@ func (d *Directory) SetAddrs(p Peer, a Addrs) {
 	}
 }
 
-// Info is what messages, commands and events say of a peer: views of the Directory's memory.
+// prefix is the first 64 bits of the key of a handle.
+func (d *Directory) prefix(p Peer) uint64 { return d.prefixes[p] }
+
+// Info is what messages, commands and events say of a peer: views of the Directory's memory, and of a frozen one the handle.
 func (d *Directory) Info(p Peer) PeerInfo {
+	if d.frozen {
+		return PeerInfo{Peer: p}
+	}
 	s := &d.slots[p]
 	return PeerInfo{Peer: p, ID: s.id, Addrs: s.addrs}
 }

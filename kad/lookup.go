@@ -127,7 +127,7 @@ func (l *Lookup) candidate(p Peer) *candidate {
 }
 
 // distance is the first 64 bits of a peer's distance from the target.
-func (l *Lookup) distance(p Peer) uint64 { return l.dir.Key(p).Prefix64() ^ l.target.Prefix64() }
+func (l *Lookup) distance(p Peer) uint64 { return l.dir.prefix(p) ^ l.target.Prefix64() }
 
 // insert adds a candidate and says at which place; -1 if it is known or too far.
 func (l *Lookup) insert(c candidate) int {

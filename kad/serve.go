@@ -1,6 +1,9 @@
 package kad
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // How each of the six requests is answered. A request that is refused gets Reset and no reply. Each request has exactly one
 // response, in the Output of its own Step (but for those that are held, see held.go), and one that was served exactly one
@@ -44,7 +47,7 @@ func (k *Kademlia) appendCloser(now Time, key []byte, asker Peer, out *Output) {
 		out.near = k.table.Nearest(out.near[:0], &target, k.cfg.K, asker)
 	}
 	for _, n := range out.near {
-		if info := k.info(n); len(info.Addrs) > 0 {
+		if info := k.info(n); k.dir.frozen || len(info.Addrs) > 0 {
 			out.peers = append(out.peers, info)
 		}
 	}
@@ -56,6 +59,10 @@ func (k *Kademlia) appendNamed(in *Input, asker Peer, first int, out *Output) {
 		return
 	}
 	named := k.dir.Find(in.Key)
+	if k.dir.frozen {
+		k.appendNamedHandle(named, asker, first, out)
+		return
+	}
 	info := PeerInfo{Peer: named, ID: in.Key, Addrs: in.Target.Addrs}
 	switch {
 	case named == 0:
@@ -78,6 +85,22 @@ func (k *Kademlia) appendNamed(in *Input, asker Peer, first int, out *Output) {
 	}
 	if len(info.Addrs) > 0 {
 		out.peers = append(out.peers, info)
+	}
+}
+
+// appendNamedHandle is appendNamed where a frozen Directory knows everybody: this node knows itself, the asker, and whom it is
+// connected to or has in its table.
+func (k *Kademlia) appendNamedHandle(named, asker Peer, first int, out *Output) {
+	if named == 0 {
+		return
+	}
+	if named != k.self && named != asker && !k.connected(named) {
+		if present, _ := k.table.Contains(named); !present {
+			return
+		}
+	}
+	if !slices.ContainsFunc(out.peers[first:], func(p PeerInfo) bool { return p.Peer == named }) {
+		out.peers = append(out.peers, k.dir.Info(named))
 	}
 }
 

@@ -1,5 +1,7 @@
 package kad
 
+import "math/bits"
+
 // Table is the routing table: buckets of at most k peers by the number of leading bits that their keys share with the
 // local one (ipfs-kad L247; 0 is the far half of the keyspace). A bucket keeps its disconnected peers first and its
 // connected ones after them, each part from the least to the most recently changed, as libp2p-kad does; so its head is
@@ -70,7 +72,12 @@ func (t *Table) Depth() int {
 }
 
 // bucketOf is the bucket of a handle; KeyBits, which is no bucket, for the local peer.
-func (t *Table) bucketOf(p Peer) int { return t.local.CommonPrefix(t.dir.Key(p)) }
+func (t *Table) bucketOf(p Peer) int {
+	if b := bits.LeadingZeros64(t.local.Prefix64() ^ t.dir.prefix(p)); b < 64 {
+		return b
+	}
+	return t.local.CommonPrefix(t.dir.Key(p))
+}
 
 // bucket is where bucket b lies in entries.
 func (t *Table) bucket(b int) (from, to int) {
@@ -136,7 +143,7 @@ func (t *Table) place(p Peer, b int, status uint32) {
 	if status&1 != 0 {
 		_, i = t.bucket(b)
 	}
-	t.insertAt(i, b, entry{t.dir.Key(p).Prefix64(), p, status})
+	t.insertAt(i, b, entry{t.dir.prefix(p), p, status})
 }
 
 // Insert gives a peer a place in its bucket. With InsertPending, lru is the peer that keeps its place only if it proves

@@ -14,7 +14,7 @@ import (
 // put makes a handle with a key of one's choice.
 func (d *Directory) put(key Key) Peer {
 	p := d.Intern(fmt.Appendf(nil, "peer with key %d", len(d.slots)))
-	d.slots[p].key = key
+	d.slots[p].key, d.prefixes[p] = key, key.Prefix64()
 	return p
 }
 
