@@ -42,6 +42,9 @@ type Plan struct {
 	Script   []*Line
 	Fixtures map[string]*Fixture
 	Source   []byte
+
+	simulated bool
+	sims      []*Simulation
 }
 
 // Header is what stands before the script.
@@ -216,6 +219,8 @@ const (
 	OpUnique             // f=unique
 	OpCapture            // f=$x
 	OpTime               // f=rfc3339: a text that RFC 3339 allows
+	OpLess               // figure<n
+	OpGreater            // figure>n
 )
 
 // ExprKind says what a value expression is.
