@@ -26,6 +26,13 @@ const (
 	forRole
 	forGrind
 	forHarm
+	forID
+	forKey
+	forTable
+	forClient
+	forSeed
+	forWho
+	forSample
 )
 
 // mix folds words into a seed, one after the other: their order counts. It does not allocate.

@@ -9,7 +9,6 @@ import (
 // LatencyTable is how long messages take between regions: for each pair of regions the quantiles of the one-way delay
 // between a node of one and a node of the other, and for each region its share of the nodes. ParseLatencies makes one.
 type LatencyTable struct {
-	name    string
 	regions []string
 	weight  []uint64 // cumulated; the last is their sum
 	at      []uint64 // the probabilities of the quantiles, in 2^-63: from 0 to 1, ascending

@@ -81,7 +81,7 @@ func newLinks(cfg *Config) (*links, error) {
 			return nil, fmt.Errorf("Links.High: %d ns is less than Links.Low, %d ns", high, low)
 		}
 	case Regions:
-		if c.Table == nil {
+		if c.Table == nil || len(c.Table.regions) == 0 {
 			return nil, errors.New("Links.Table: regions need a table of delays")
 		}
 		low, high = c.Table.Least(), c.Table.Most()
