@@ -252,10 +252,11 @@ type Expr struct {
 	Label  string // of rand(): its place in the plan, with the values of the loops around it; equal labels, equal bytes
 }
 
-// Fixture is a named value, or a frame in words with its changes.
+// Fixture is a named value, a frame in words with its changes, or plain text, as a simulation's line wants it.
 type Fixture struct {
 	Pos     Pos
 	Name    string
+	Text    string // plain: a table, a trace, digests
 	Value   *Expr
 	Frame   *Frame
 	Changes []Change

@@ -110,7 +110,7 @@ type (
 	}
 
 	// Needs are the figures that must come out.
-	Needs struct{ Of []Need }
+	Needs struct{ All []Need }
 
 	// Sweep runs the product of its axes.
 	Sweep struct{ Axes []Axis }

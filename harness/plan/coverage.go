@@ -48,9 +48,10 @@ type Coverage struct {
 }
 
 // Cover finds the cases of each normative sentence of the specifications, and of each entry of the catalogue. A case covers a
-// sentence if its header cites any of the sentence's lines.
+// sentence if its header cites any of the sentence's lines. Simulations are no cases.
 func Cover(plans []*Plan) Coverage {
 	var c Coverage
+	plans = Cases(plans)
 	for _, d := range normative() {
 		for _, p := range plans {
 			if d.Reason == "" && slices.ContainsFunc(p.Header.Spec, d.citedBy) {

@@ -62,6 +62,7 @@ type cursor struct {
 	side   int    // which name of a range is being read
 	sides  int    // how many names the line's ranges have
 	names  []string
+	texts  []string            // fixtures that hold plain text
 	ranges map[string][]string // expanded for an earlier side of the line
 	errPos Pos
 	err    error

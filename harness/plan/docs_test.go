@@ -52,6 +52,8 @@ func TestTablesOfPage(t *testing.T) {
 		"verbs": rows("verb", plan.Verbs()), "functions": rows("function", plan.Functions()), "changes": rows("change", plan.Changes()),
 		"fields": rows("field", plan.Fields()), "ipns": rows("argument", plan.IPNSArguments()), "matchers": rows("condition", plan.Matchers()),
 		"units": rows("unit", plan.Units()), "methods": rows("operation", plan.Methods()),
+		"world": rows("word", plan.Words("world")), "link": rows("word", plan.Words("link")), "churn": rows("word", plan.Words("churn")),
+		"faults": rows("word", plan.Words("faults")), "load": rows("word", plan.Words("load")), "figures": rows("figure", plan.Words("need")),
 	} {
 		begin, end := "<!-- table: "+name+" -->\n", "<!-- end -->"
 		i := strings.Index(got, begin)
@@ -97,7 +99,7 @@ func TestLaterWords(t *testing.T) {
 	_, section, found := strings.Cut(string(b), "## Words of later versions\n")
 	require.True(t, found)
 	words := strings.Split(section, "`")
-	require.Greater(t, len(words), 14)
+	require.Greater(t, len(words), 4)
 	for i := 1; i < len(words); i += 2 {
 		_, err := plan.Parse("x", []byte(words[i]+" x\n"))
 		assert.ErrorContains(t, err, "this version of the suite does not carry out", words[i])

@@ -43,7 +43,8 @@ func or(set ProfileSet) string { return strings.ReplaceAll(set.String(), ",", " 
 // capital begins a sentence; names of peers and values stay as they are.
 func capital(s string) string {
 	word, _, _ := strings.Cut(s, " ")
-	if slices.Contains([]string{"the", "each", "for", "no", "after", "what", "when", "until", "it"}, word) {
+	if slices.Contains([]string{"the", "each", "for", "no", "after", "what", "when", "until", "it",
+		"a", "nodes", "every"}, word) {
 		return strings.ToUpper(s[:1]) + s[1:]
 	}
 	return s

@@ -10,7 +10,9 @@ import (
 func Explain(p *Plan) string {
 	t := &teller{plan: p}
 	t.opening()
-	t.peers()
+	if !p.Simulated() {
+		t.peers()
+	}
 	t.out.WriteString("\nWhat happens:\n")
 	t.lines(p.Script, 1)
 	t.fixtures()
@@ -29,6 +31,15 @@ func (t *teller) opening() {
 	fmt.Fprintf(&t.out, "%s\n\n", h.ID)
 	if t.plan.Prose != "" {
 		fmt.Fprintf(&t.out, "%s\n\n", t.plan.Prose)
+	}
+	if t.plan.Simulated() {
+		t.out.WriteString("A simulation, in virtual time.")
+		if h.Slow {
+			t.out.WriteString(" It is slow: minutes or more.")
+		}
+		t.out.WriteString("\n")
+		t.clauses()
+		return
 	}
 	var levels []string
 	for _, p := range h.Profiles.List() {
@@ -140,6 +151,10 @@ func (t *teller) fixtures() {
 	}
 	for _, n := range names {
 		fx := t.plan.Fixtures[n]
+		if fx.Text != "" {
+			fmt.Fprintf(&t.out, "  @%s is a text of %d lines.\n", n, strings.Count(fx.Text, "\n"))
+			continue
+		}
 		if fx.Frame == nil {
 			fmt.Fprintf(&t.out, "  @%s is %s.\n", n, t.value(fx.Value))
 			continue

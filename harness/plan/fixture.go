@@ -41,7 +41,15 @@ func (p *parser) fixtures(ar *txtar.Archive) {
 		if _, twice := p.plan.Fixtures[f.Name]; twice {
 			p.fail(line, what, "a second fixture of this name")
 		}
-		p.fixture(fx, string(f.Data), line+1)
+		if p.texts[f.Name] {
+			fx.Text = string(f.Data)
+			fx.Value = &Expr{Pos: fx.Pos, Kind: ExprString, Text: fx.Text}
+		} else {
+			p.fixture(fx, string(f.Data), line+1)
+		}
+		if p.texts[f.Name] && strings.TrimSpace(fx.Text) == "" {
+			p.fail(line, what, "it is empty; a text was expected")
+		}
 		p.plan.Fixtures[f.Name] = fx
 		line += 1 + strings.Count(string(f.Data), "\n")
 	}

@@ -12,6 +12,11 @@ import (
 // advice; the rest must be mended before the plan is run.
 func Lint(p *Plan) Errors {
 	n := &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, operations: map[string]string{}, captured: map[string]bool{}, near: map[string]bool{}, entered: map[string]bool{}}
+	if p.Simulated() {
+		n.simulation()
+		n.errs.sort()
+		return n.errs
+	}
 	n.header()
 	n.peerLines()
 	n.declareCaptures()
@@ -60,10 +65,15 @@ func (n *linter) lineOf(key string) Pos {
 	return Pos{File: n.plan.File, Line: 1}
 }
 
-func (n *linter) header() {
+// title looks at the prose and the id.
+func (n *linter) title() {
 	h, top := n.plan.Header, Pos{File: n.plan.File, Line: 1}
 	if n.plan.Prose == "" {
-		n.fail(top, "", "the prose is missing: comment lines before the first word, which say what the peer must do")
+		what := "what the peer must do"
+		if n.plan.Simulated() {
+			what = "what the simulation answers"
+		}
+		n.fail(top, "", "the prose is missing: comment lines before the first word, which say %s", what)
 	}
 	path := strings.TrimSuffix(n.plan.File, ".plan")
 	switch {
@@ -74,6 +84,22 @@ func (n *linter) header() {
 		inSuite := strings.HasPrefix(path, "plans/") || strings.Contains(path, "/plans/")
 		n.errs.add(n.lineOf("id"), !inSuite, "id", "%s is not the end of the file's path, %s", h.ID, path)
 	}
+}
+
+// citations looks at the clauses that the header names.
+func (n *linter) citations() {
+	for _, citation := range n.plan.Header.Spec {
+		if _, _, _, err := find(citation); errors.Is(err, errUnknownDocument) {
+			n.warn(n.lineOf("spec"), "spec", "%v", err)
+		} else if err != nil {
+			n.fail(n.lineOf("spec"), "spec", "%v", err)
+		}
+	}
+}
+
+func (n *linter) header() {
+	n.title()
+	h, top := n.plan.Header, Pos{File: n.plan.File, Line: 1}
 	if len(h.Catalogue) == 0 {
 		n.fail(top, "catalogue", "it is missing: the entry of the catalogue that the case shows, as FN-05")
 	}
@@ -84,13 +110,7 @@ func (n *linter) header() {
 	if !n.plan.Header.leveled {
 		n.fail(top, "level", "it is missing: must, should, may or info")
 	}
-	for _, citation := range h.Spec {
-		if _, _, _, err := find(citation); errors.Is(err, errUnknownDocument) {
-			n.warn(n.lineOf("spec"), "spec", "%v", err)
-		} else if err != nil {
-			n.fail(n.lineOf("spec"), "spec", "%v", err)
-		}
-	}
+	n.citations()
 	if binding && len(h.Spec) == 0 {
 		n.fail(top, "spec", "it is missing: a case at must or should names its clause, as ipfs-kad L357-L360")
 	}
@@ -296,8 +316,8 @@ func (n *linter) told(d *PeerDecl) bool {
 	return d.Kind == "serving" && len(n.operations) > 0 && slices.ContainsFunc(d.Group, func(name string) bool { return n.used[name] })
 }
 
-// whole looks at what can be told only at the end.
-func (n *linter) whole() {
+// inFixtures looks at the names in the fixtures.
+func (n *linter) inFixtures() {
 	for _, name := range fixtureOrder(n.plan) {
 		fx := n.plan.Fixtures[name]
 		before := n.captured
@@ -309,12 +329,21 @@ func (n *linter) whole() {
 		})
 		n.captured = before
 	}
+}
+
+func (n *linter) unusedFixtures() {
 	for _, name := range fixtureOrder(n.plan) {
 		if !n.used["@"+name] {
 			n.fail(n.plan.Fixtures[name].Pos, "@"+name, "nothing uses it")
 		}
 		n.cycle(name, nil)
 	}
+}
+
+// whole looks at what can be told only at the end.
+func (n *linter) whole() {
+	n.inFixtures()
+	n.unusedFixtures()
 	for _, d := range n.plan.Peers {
 		if !n.used[d.Name] && (d.Name == d.Group[0] || n.used[d.Group[0]]) && !n.told(d) {
 			n.fail(d.Pos, "peer", "nothing uses %s", d.Name)

@@ -92,7 +92,8 @@ type parser struct {
 	bound bool // the header's loop has its value
 	bind  string
 	value int
-	sides int // statements so far
+	sides int             // statements so far
+	texts map[string]bool // fixtures that hold plain text
 }
 
 func (p *parser) fail(line int, what, format string, args ...any) {
@@ -100,7 +101,7 @@ func (p *parser) fail(line int, what, format string, args ...any) {
 }
 
 func (p *parser) parse(src []byte) (*Plan, error) {
-	p.plan = &Plan{File: p.file, Fixtures: map[string]*Fixture{}, Source: src}
+	p.plan, p.texts = &Plan{File: p.file, Fixtures: map[string]*Fixture{}, Source: src}, map[string]bool{}
 	if len(src) > maxFile {
 		p.fail(1, "", "the file has %d bytes, %d at most: make large values with rand() or repeat()", len(src), maxFile)
 		return nil, p.errs.err()
@@ -120,6 +121,7 @@ func (p *parser) parse(src []byte) (*Plan, error) {
 	p.plan.Prose = prose(rows)
 	p.script(rows)
 	p.fixtures(ar)
+	p.simulation()
 	if len(p.errs) == 0 {
 		deriveNeeds(p.plan)
 	}
@@ -309,11 +311,7 @@ func (p *parser) line(r *row, above *Line, loops scope, label string) *Line {
 	name := r.words[0].text
 	v, ok := findVerb(name)
 	if !ok {
-		if about, later := laterVerbs[name]; later {
-			p.fail(r.line, name, "this version of the suite does not carry out %q (%s)", name, about)
-		} else {
-			p.fail(r.line, "", "%s", unknown("verb", name, append(verbNames(), headerNames()...)))
-		}
+		p.fail(r.line, "", "%s", unknown("verb", name, append(verbNames(), headerNames()...)))
 		return nil
 	}
 	if judge, _ := findVerb(verbOf(above)); name == "or" && judge.Or {
@@ -324,11 +322,9 @@ func (p *parser) line(r *row, above *Line, loops scope, label string) *Line {
 	ranges := map[string][]string{}
 	for sides := 1; len(l.Sides) < sides; {
 		c := &cursor{ranges: ranges, file: p.file, line: r.line, words: r.words[1:], loops: loops, label: l.label, side: len(l.Sides), sides: sides}
-		c.takeParams(append([]string{"after"}, v.Params...))
-		for _, w := range c.words {
-			if n, _, has := strings.Cut(w.text, "="); has && contains(allParams, n) {
-				c.fail(w.line, "it takes no %s=; it is written %s", n, strings.Join(strings.Split(v.Usage, "\n"), ", or "))
-			}
+		if !v.own {
+			c.takeParams(append([]string{"after"}, v.Params...))
+			c.foreignParams(v)
 		}
 		if w := c.params["after"]; name != "answer" || startsWithDigit(w.text) {
 			l.After = c.duration("after")
@@ -346,10 +342,22 @@ func (p *parser) line(r *row, above *Line, loops scope, label string) *Line {
 		}
 		l.Sides = append(l.Sides, stmt)
 		l.Names = append(l.Names, c.names...)
+		for _, name := range c.texts {
+			p.texts[name] = true
+		}
 	}
 	l.Stmt = l.Sides[0]
 	p.block(l, v)
 	return l
+}
+
+// foreignParams complains about the words of other verbs.
+func (c *cursor) foreignParams(v verb) {
+	for _, w := range c.words {
+		if n, _, has := strings.Cut(w.text, "="); has && contains(allParams, n) {
+			c.fail(w.line, "it takes no %s=; it is written %s", n, strings.Join(strings.Split(v.Usage, "\n"), ", or "))
+		}
+	}
 }
 
 func verbOf(l *Line) string {

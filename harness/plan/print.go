@@ -30,6 +30,10 @@ func Format(file string, src []byte) ([]byte, error) {
 	b.script(s.scan(string(ar.Comment), 1))
 	for _, f := range ar.Files {
 		fmt.Fprintf(&b.out, "-- %s --\n", f.Name)
+		if fx := p.Fixtures[f.Name]; fx.Text != "" {
+			b.out.Write(f.Data)
+			continue
+		}
 		s := &scanner{file: file, errs: &errs, verb: isChange}
 		b.fixture(s.scan(string(f.Data), 1), p.Fixtures[f.Name])
 	}

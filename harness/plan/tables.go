@@ -1,6 +1,9 @@
 package plan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Row is one line of a table of the language, for help and documentation.
 type Row struct{ Name, Usage, Meaning string }
@@ -120,3 +123,16 @@ func Units() []Row {
 	}
 	return append(out, Row{"time", "200ms 5s 10m 48h", "a time"}, Row{"%", "1%", "a share"})
 }
+
+// Words lists what may stand on a line of a simulation: its kinds first, then its name=value words; of need, the figures.
+func Words(verb string) []Row {
+	var out []Row
+	v, _ := findVerb(verb)
+	for _, t := range append(v.Kinds[:len(v.Kinds):len(v.Kinds)], v.Terms...) {
+		out = append(out, Row{t.Name, t.Usage, t.Meaning})
+	}
+	return out
+}
+
+// Stats lists the points of a distribution that a need may name.
+func Stats() []string { return slices.Clone(stats) }

@@ -14,6 +14,9 @@ type verb struct {
 	Params  []string // its own name=value words, besides after=
 	Block   bool     // deeper lines may belong to it
 	Or      bool     // or lines may follow it
+	Kinds   []term   // of a simulation's line: its first word
+	Terms   []term   // of a simulation's line: what else may stand on it
+	own     bool     // it belongs to a simulation: it stands by itself, and reads its name=value words in their order
 	parse   func(*cursor) Stmt
 	explain func(*teller, *Line) string
 }
@@ -55,14 +58,8 @@ func init() {
 			Meaning: "its block in order for each value; `$i` may stand for any word, inside a name (`s$i`) and inside a text"},
 	}
 	verbTable = append(verbTable, networkVerbs()...)
-}
-
-// laterVerbs are words of the language which this version does not carry out. They are known, so that a plan which uses
-// them gets told so, and so that nothing else takes their names.
-var laterVerbs = map[string]string{
-	"world": "load and simulation",
-	"link":  "load and simulation", "churn": "load and simulation", "faults": "load and simulation",
-	"load": "load and simulation", "need": "load and simulation", "sweep": "load and simulation",
+	verbTable = append(verbTable, worldVerbs()...)
+	verbTable = append(verbTable, loadVerbs()...)
 }
 
 func findVerb(name string) (verb, bool) {
@@ -84,11 +81,8 @@ func verbNames() []string {
 
 // beginsLine says whether a word at the start of a deeper line makes it a line of its own.
 func beginsLine(w string) bool {
-	if _, ok := findVerb(w); ok {
-		return true
-	}
-	_, later := laterVerbs[w]
-	return later || w == "peer"
+	_, ok := findVerb(w)
+	return ok || w == "peer"
 }
 
 func parseSeat(c *cursor) Stmt {

@@ -55,11 +55,11 @@ func TestLive(t *testing.T) {
 	t.Logf("%s in %s, exit %d", report.Summary, time.Since(began).Round(time.Millisecond), report.Summary.Exit)
 }
 
-// suite are the plans of the project.
+// suite are the cases of the project.
 func suite(t *testing.T) []*plan.Plan {
 	plans, err := plan.LoadAll(os.DirFS("../../plans"), ".", "../../plans/")
 	require.NoError(t, err)
-	return plans
+	return plan.Cases(plans)
 }
 
 // What an op may ask for is what the control protocol has, but for what the harness itself does with a target.
