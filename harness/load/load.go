@@ -59,7 +59,7 @@ type Line struct {
 	To       Rate          // the rate at the end of For, which is reached in a straight line; zero: Rate throughout
 	From     time.Duration // when it begins
 	For      time.Duration // how long it lasts; 0: until Count
-	Count    uint64        // how many shots at most; 0: until the end of For
+	Count    uint64        // how many shots at most, those that fall away included; 0: until the end of For
 
 	Mix []Part // what the shots are: each is of one part, by their weights
 }
@@ -103,8 +103,8 @@ type Keys struct {
 	// Of is how many numbers there are, from First on. 0: no end (Uniform), or as many as have been published (Published).
 	Of    uint64
 	First uint64
-	// Published: only numbers that a shot of this load publishes, due at least Lag before. A shot that finds none falls
-	// away and does not count. Order then goes by the order in which the numbers were published first.
+	// Published: only numbers that a shot of this load publishes, due at least Lag before, in the order in which they were
+	// published first. A shot falls away while there is none; see Load.Fell.
 	Published bool
 	Lag       time.Duration
 
