@@ -101,7 +101,7 @@ func (r *Reader) error(line int, what string) error {
 	return fmt.Errorf("%s:%d: %w: %s", r.path, line, ErrLog, what)
 }
 
-// parse reads one line. The results have keys of their own and are read twice.
+// parse reads one line. The results, and the summary of a simulation, have keys of their own and are read twice.
 func parse(line []byte) (Entry, error) {
 	var e Entry
 	if err := json.Unmarshal(line, &e); err != nil {
@@ -119,7 +119,16 @@ func parse(line []byte) (Entry, error) {
 			return e, errors.New("result: case, target and verdict were expected")
 		}
 	case e.Type == TypeSummary && e.Summary == nil:
-		return e, errors.New("summary: its counts were expected")
+		e.Closing = new(SimulationSummary)
+		if err := json.Unmarshal(line, e.Closing); err != nil || e.Closing.Plan == "" {
+			return e, errors.New("summary: its counts were expected")
+		}
+	case e.Type == TypeSimulation && (e.Simulation == nil || e.Simulation.Plan == ""):
+		return e, errors.New("simulation: its plan was expected")
+	case e.Type == TypeSample && e.Sample == nil:
+		return e, errors.New("sample: its figures were expected")
+	case e.Type == TypeOutcome && e.Outcome == nil:
+		return e, errors.New("outcome: its figures were expected")
 	}
 	return e, nil
 }

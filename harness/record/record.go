@@ -49,6 +49,11 @@ type Entry struct {
 	Detail  *Detail  `json:"detail,omitempty"`
 	Run     *Run     `json:"run,omitempty"`
 	Summary *Summary `json:"summary,omitempty"`
+
+	Simulation *Simulation        `json:"simulation,omitempty"`
+	Sample     *Sample            `json:"sample,omitempty"`
+	Outcome    *Outcome           `json:"outcome,omitempty"`
+	Closing    *SimulationSummary `json:"-"` // of type summary on the stdout of a simulation, in the place of Summary
 }
 
 // Verdict of one case for one target in one profile.

@@ -216,7 +216,7 @@ func FuzzReader(f *testing.F) {
 		if err == nil && len(entries) == 0 {
 			t.Fatal("a log without a run was read without complaint")
 		}
-		if r.Ended() && len(entries) > 0 && entries[len(entries)-1].Summary == nil && err == nil {
+		if r.Ended() && len(entries) > 0 && entries[len(entries)-1].Summary == nil && entries[len(entries)-1].Closing == nil && err == nil {
 			t.Fatal("ended without a summary")
 		}
 	})
