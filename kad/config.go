@@ -87,7 +87,7 @@ const (
 )
 
 // Current is libp2p-kad's present behaviour: 48 h / 22 h / 48 h, streaming get, client until reachable.
-func Current() Config { return Config{}.withDefaults() }
+func Current() Config { return Config{}.WithDefaults() }
 
 // Classic is the behaviour of libp2p-kad's first years: 36 h / 24 h / 24 h, the quorum ends a get, always a server.
 func Classic() Config {
@@ -98,7 +98,7 @@ func Classic() Config {
 		PublicationInterval: 24 * Hour,
 		QuorumEndsGet:       true,
 		AutoCache:           true,
-	}.withDefaults()
+	}.WithDefaults()
 }
 
 // Amino is the IPFS network's: ten requests in flight, a lookup that is settled by its three nearest and then asks the K
@@ -113,11 +113,11 @@ func Amino() Config {
 		ProvideInterval:     22 * Hour,
 		BootstrapInterval:   10 * Minute,
 		FlatExpiry:          true,
-	}.withDefaults()
+	}.WithDefaults()
 }
 
-// withDefaults fills what is 0.
-func (c Config) withDefaults() Config {
+// WithDefaults is the configuration with what is 0 filled in, as Init wants it.
+func (c Config) WithDefaults() Config {
 	def := func(field *int, n int) {
 		if *field == 0 {
 			*field = n
@@ -161,7 +161,7 @@ func (c Config) withDefaults() Config {
 
 // Check says what is wrong with a configuration: a wrapped ErrConfig that names the field.
 func (c Config) Check() error {
-	c = c.withDefaults()
+	c = c.WithDefaults()
 	for _, f := range []struct {
 		name      string
 		have      int

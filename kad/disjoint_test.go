@@ -48,7 +48,7 @@ func drive(t *testing.T, s search, rng *rand.Rand, most int, answer func(Peer) [
 func TestDisjointFindsNearest(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 21))
-		cfg := Config{K: 20, Alpha: 1 + rng.IntN(10), Beta: rng.IntN(2) * 3}.withDefaults()
+		cfg := Config{K: 20, Alpha: 1 + rng.IntN(10), Beta: rng.IntN(2) * 3}.WithDefaults()
 		want := 1 + rng.IntN(20)
 		g := newGraph(rng, 20+rng.IntN(180), 20)
 		target := randomKey(rng)
@@ -89,7 +89,7 @@ func TestDisjointFindsNearest(t *testing.T) {
 func TestDisjointWithSilentPeers(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 22))
-		cfg := Config{Alpha: 2 + rng.IntN(4)}.withDefaults()
+		cfg := Config{Alpha: 2 + rng.IntN(4)}.WithDefaults()
 		g := newGraph(rng, 100, 20)
 		dead := map[Peer]bool{}
 		for _, p := range g.peers {
@@ -112,7 +112,7 @@ func TestDisjointWithSilentPeers(t *testing.T) {
 // a liar's path, which names nearer and nearer ones, takes no place from those of the others. Alpha are in flight, not Alpha².
 func TestDisjointPaths(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 3}.withDefaults()
+	cfg := Config{Alpha: 3}.WithDefaults()
 	at := func(distance byte) Peer { return dir.put(Key{0: distance}) }
 	var paths [3][]Peer // each names the next of its own
 	for i, distances := range [3][]byte{{200, 150, 100, 50}, {201, 151, 101, 51}, {202, 5, 4, 3}} {
@@ -151,7 +151,7 @@ func TestDisjointPaths(t *testing.T) {
 // nothing of what it said.
 func TestDisjointSharesNoPeer(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 2, PeerTimeout: 4 * Second}.withDefaults()
+	cfg := Config{Alpha: 2, PeerTimeout: 4 * Second}.WithDefaults()
 	var peers []Peer
 	var near []Near
 	for i := range byte(6) {
@@ -279,7 +279,7 @@ func TestDisjointGetHearsAllPaths(t *testing.T) {
 func TestDisjointParallelism(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 23))
 	g := newGraph(rng, 100, 20)
-	cfg := Config{Alpha: 3}.withDefaults()
+	cfg := Config{Alpha: 3}.WithDefaults()
 	var d Disjoint
 	d.Begin(g.dir, Key{}, 20, &cfg)
 	for i := range d.paths {
@@ -309,7 +309,7 @@ func TestDisjointParallelism(t *testing.T) {
 // A peer that one path has given up is no hope for another that hears of it later: that asks the next at once.
 func TestDisjointGivenUp(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 3, PeerTimeout: 4 * Second}.withDefaults()
+	cfg := Config{Alpha: 3, PeerTimeout: 4 * Second}.WithDefaults()
 	var d Disjoint
 	d.Begin(dir, Key{}, 1, &cfg)
 	dead, next, first, second := dir.put(Key{0: 1}), dir.put(Key{0: 2}), dir.put(Key{0: 20}), dir.put(Key{0: 10})
@@ -340,7 +340,7 @@ func TestDisjointGivenUp(t *testing.T) {
 // perPath is a Disjoint of as many paths as there are lists, each of which starts from its own, by distance.
 func perPath(want int, lists ...[]byte) (d *Disjoint, at func(distance byte) Peer) {
 	dir, peers := NewDirectory(), map[byte]Peer{}
-	cfg := Config{Alpha: len(lists)}.withDefaults()
+	cfg := Config{Alpha: len(lists)}.WithDefaults()
 	at = func(distance byte) Peer {
 		if peers[distance] == 0 {
 			peers[distance] = dir.put(Key{0: distance})
@@ -463,7 +463,7 @@ func TestDisjointPeers(t *testing.T) {
 // search of which nothing is left has ended.
 func TestDisjointFullExpires(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 3, PeerTimeout: 4 * Second}.withDefaults()
+	cfg := Config{Alpha: 3, PeerTimeout: 4 * Second}.WithDefaults()
 	var d Disjoint
 	var near []Near
 	for i := range byte(4) {
@@ -497,7 +497,7 @@ func TestDisjointFullExpires(t *testing.T) {
 // any more, so that they would be taken until QueryTimeout.
 func TestDisjointEndedPathGivesPlaces(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 2}.withDefaults()
+	cfg := Config{Alpha: 2}.WithDefaults()
 	var d Disjoint
 	d.Begin(dir, Key{}, 2, &cfg) // two places
 	var near []Near

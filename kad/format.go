@@ -312,7 +312,7 @@ func (l *line) peers(name string, list []PeerInfo) {
 	words := make([]string, len(list))
 	for i, p := range list {
 		words[i] = l.n.peer(p)
-		if len(p.Addrs) == 0 {
+		if len(p.Addrs) == 0 && len(p.ID) > 0 { // by handle alone: the Directory knows them
 			words[i] += "(no addresses)"
 		}
 	}

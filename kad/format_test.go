@@ -44,7 +44,7 @@ func TestFormat(t *testing.T) {
 		},
 		"op_set_mode mode=server":                    Input{Kind: OpSetMode, Mode: ModeServer},
 		"op_put_record quorum=majority":              Input{Kind: OpPutRecord, Quorum: Majority},
-		"op_put_record_to closer=[#1(no addresses)]": Input{Kind: OpPutRecordTo, Closer: []PeerInfo{{Peer: 1}}},
+		"op_put_record_to closer=[#1]": Input{Kind: OpPutRecordTo, Closer: []PeerInfo{{Peer: 1}}},
 		"address_changed addr=new old=old":           Input{Kind: AddressChanged, Addr: []byte("new"), OldAddr: []byte("old")},
 		"find_node …deadbeef query=1 key=0102030405060708…": Command{
 			Kind: SendFindNode, Peer: peer, Query: 1, Key: []byte{1, 2, 3, 4, 5, 6, 7, 8, 9},

@@ -46,7 +46,7 @@ func New(id []byte, dir *Directory, cfg Config) (*Kademlia, error) {
 	if self == 0 {
 		return nil, ErrPeerID
 	}
-	full := cfg.withDefaults()
+	full := cfg.WithDefaults()
 	k := new(Kademlia)
 	k.Init(self, dir, &full)
 	return k, nil

@@ -55,7 +55,7 @@ func seeds(g *graph, target *Key, of []Peer) (near []Near) {
 func TestLookupFindsNearest(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 3))
-		cfg := Config{K: 20, Alpha: 1 + rng.IntN(10)}.withDefaults()
+		cfg := Config{K: 20, Alpha: 1 + rng.IntN(10)}.WithDefaults()
 		if rng.IntN(2) == 0 {
 			cfg.Beta = 3
 		}
@@ -109,7 +109,7 @@ func TestLookupFindsNearest(t *testing.T) {
 func TestLookupWithFailures(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 4))
-		cfg := Config{Alpha: 1 + rng.IntN(10), Beta: rng.IntN(2) * 3}.withDefaults()
+		cfg := Config{Alpha: 1 + rng.IntN(10), Beta: rng.IntN(2) * 3}.WithDefaults()
 		g := newGraph(rng, 100, 20)
 		target := randomKey(rng)
 		var l Lookup
@@ -162,7 +162,7 @@ func TestLookupWithFailures(t *testing.T) {
 func TestLookupAllFail(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 5))
 	g := newGraph(rng, 20, 5)
-	cfg := Config{}.withDefaults()
+	cfg := Config{}.WithDefaults()
 	target := randomKey(rng)
 	var l Lookup
 	l.Begin(g.dir, target, 20, &cfg)
@@ -187,7 +187,7 @@ func TestLookupAllFail(t *testing.T) {
 func TestLookupStalls(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 6))
 	g := newGraph(rng, 60, 5)
-	cfg := Config{Alpha: 3}.withDefaults()
+	cfg := Config{Alpha: 3}.WithDefaults()
 	target := randomKey(rng)
 	sorted := g.nearest(&target, g.peers)
 	var l Lookup
@@ -217,7 +217,7 @@ func TestLookupStalls(t *testing.T) {
 func TestLookupProgressAtTheEdge(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
 	g := newGraph(rng, 10, 5)
-	cfg := Config{Alpha: 1}.withDefaults()
+	cfg := Config{Alpha: 1}.WithDefaults()
 	target := randomKey(rng)
 	sorted := g.nearest(&target, g.peers)
 	for place, stalled := range map[int]bool{2: false, 3: true} {
@@ -261,7 +261,7 @@ func TestLookupBeta(t *testing.T) {
 func TestLookupIsBounded(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 8))
 	dir := NewDirectory()
-	cfg := Config{}.withDefaults()
+	cfg := Config{}.WithDefaults()
 	target := randomKey(rng)
 	liar := dir.put(randomKey(rng))
 	var l Lookup
@@ -301,7 +301,7 @@ func TestLookupIsBounded(t *testing.T) {
 // What is merged in is in order even where only the last bits differ.
 func TestLookupTies(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{}.withDefaults()
+	cfg := Config{}.WithDefaults()
 	var l Lookup
 	l.Begin(dir, Key{}, 20, &cfg)
 	for _, last := range []byte{7, 3, 9, 3, 1} {
@@ -317,7 +317,7 @@ func TestLookupTies(t *testing.T) {
 
 // A fixed list: K at a time, each once, each with its own deadline.
 func TestFixed(t *testing.T) {
-	cfg := Config{K: 2, Alpha: 2}.withDefaults()
+	cfg := Config{K: 2, Alpha: 2}.WithDefaults()
 	var f Fixed
 	f.Begin([]Peer{1, 2, 2, 1, 3, 4}, One, &cfg)
 	require.Equal(t, 4, f.Len())
@@ -348,7 +348,7 @@ func TestFixed(t *testing.T) {
 // A chain of 300 peers, each known to the one before only: it is walked to its end, and its hops are counted up to 255.
 func TestLookupLongChain(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 1}.withDefaults()
+	cfg := Config{Alpha: 1}.WithDefaults()
 	var chain []Peer
 	for i := range 300 {
 		chain = append(chain, dir.put(Key{0: 1, 1: byte((300 - i) >> 8), 2: byte(300 - i)}))
@@ -369,7 +369,7 @@ func TestLookupLongChain(t *testing.T) {
 
 // A fixed list that is ended early keeps who has answered, and asks nobody more.
 func TestFixedFinish(t *testing.T) {
-	cfg := Config{K: 2, Alpha: 2}.withDefaults()
+	cfg := Config{K: 2, Alpha: 2}.WithDefaults()
 	var f Fixed
 	f.Begin([]Peer{1, 2, 3}, One, &cfg)
 	f.Next(1)
@@ -387,7 +387,7 @@ func TestFixedFinish(t *testing.T) {
 // place they come, and the same ones do not.
 func TestLookupShort(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 3}.withDefaults()
+	cfg := Config{Alpha: 3}.WithDefaults()
 	var near []Near // by distance
 	for i := range byte(4) {
 		p := dir.put(Key{0: 1 + i})
@@ -438,7 +438,7 @@ func TestLookupShort(t *testing.T) {
 // A lookup refers to its candidates, and to those still being asked that have fallen off the list's end.
 func TestLookupVisit(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 2}.withDefaults()
+	cfg := Config{Alpha: 2}.WithDefaults()
 	far, farther := dir.put(Key{0: 200}), dir.put(Key{0: 201})
 	var l Lookup
 	l.Begin(dir, Key{}, 1, &cfg)
@@ -458,7 +458,7 @@ func TestLookupVisit(t *testing.T) {
 
 // A fixed list asks K at a time, also where a lookup asks fewer.
 func TestFixedParallelism(t *testing.T) {
-	cfg := Config{K: 5, Alpha: 2}.withDefaults()
+	cfg := Config{K: 5, Alpha: 2}.WithDefaults()
 	var f Fixed
 	f.Begin([]Peer{1, 2, 3, 4, 5, 6, 7}, One, &cfg)
 	for _, ok := f.Next(1); ok; _, ok = f.Next(1) {

@@ -35,7 +35,7 @@ func (s *providerSet) expires() Time {
 // NewMemoryStore makes an empty store. Limits of 0 are the default. Maps are made when the first record comes: most of a
 // million simulated nodes never hold any.
 func NewMemoryStore(limits Limits) *MemoryStore {
-	return &MemoryStore{limits: Config{Limits: limits}.withDefaults().Limits}
+	return &MemoryStore{limits: Config{Limits: limits}.WithDefaults().Limits}
 }
 
 // Get hands out the record that is stored, not a copy: Put replaces it as a whole, so the bytes stay as they are.

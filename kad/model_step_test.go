@@ -61,7 +61,7 @@ func TestProgressByAnyPeer(t *testing.T) {
 	for at := range 21 {
 		rng := rand.New(rand.NewPCG(1, 41))
 		g := newGraph(rng, 60, 5)
-		cfg := Config{Alpha: 3, Patience: -1}.withDefaults()
+		cfg := Config{Alpha: 3, Patience: -1}.WithDefaults()
 		target := randomKey(rng)
 		sorted := g.nearest(&target, g.peers)
 		var l Lookup

@@ -231,7 +231,7 @@ func TestEstimate(t *testing.T) {
 
 	// Time that is configured, or turned off.
 	var p pacing
-	cfg := Config{PeerTimeout: 3 * Second}.withDefaults()
+	cfg := Config{PeerTimeout: 3 * Second}.WithDefaults()
 	require.Equal(t, 2*Second, p.patience(true, &cfg))
 	p.connected.learn(Hour)
 	require.Equal(t, 3*Second, p.patience(false, &cfg), "never more than PeerTimeout")
@@ -249,7 +249,7 @@ func TestEstimate(t *testing.T) {
 func TestLookupLosesPatience(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 12))
 	g := newGraph(rng, 30, 5)
-	cfg := Config{Alpha: 2}.withDefaults()
+	cfg := Config{Alpha: 2}.WithDefaults()
 	target := randomKey(rng)
 	near := g.nearest(&target, g.peers)
 	var l Lookup
@@ -302,7 +302,7 @@ func TestLookupLosesPatience(t *testing.T) {
 func TestLookupInSilence(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 13))
 	g := newGraph(rng, 30, 5)
-	cfg := Config{Alpha: 1}.withDefaults()
+	cfg := Config{Alpha: 1}.WithDefaults()
 	target := randomKey(rng)
 	var l Lookup
 	l.Begin(g.dir, target, 20, &cfg)
@@ -324,7 +324,7 @@ func TestLookupInSilence(t *testing.T) {
 // What is stored is waited for as long as the quorum hangs on it, and no longer.
 func TestFixedLosesPatience(t *testing.T) {
 	begin := func(q Quorum) *Fixed {
-		cfg := Config{}.withDefaults()
+		cfg := Config{}.WithDefaults()
 		f := new(Fixed)
 		f.Begin([]Peer{1, 2, 3}, q, &cfg)
 		for p, ok := f.Next(1); ok; p, ok = f.Next(1) {
@@ -419,7 +419,7 @@ func TestStragglersTeach(t *testing.T) {
 // A straggler is one peer's request of one query: nobody else's answer is its. It is doubted for as long as PeerTimeout, and
 // its answer teaches how long it took.
 func TestStragglerIsOneRequest(t *testing.T) {
-	cfg := Config{PeerTimeout: 10 * Second}.withDefaults()
+	cfg := Config{PeerTimeout: 10 * Second}.WithDefaults()
 	p := pacing{stragglers: []straggler{{query: 7, asked: Time(Second), peer: 1}}}
 	require.False(t, p.arrive(Time(3*Second), 7, 2, false))
 	require.False(t, p.arrive(Time(3*Second), 8, 1, false))
@@ -435,7 +435,7 @@ func TestStragglerIsOneRequest(t *testing.T) {
 // peer which has fallen off the list's end is no exception.
 func TestOverdueRequest(t *testing.T) {
 	dir := NewDirectory()
-	cfg := Config{Alpha: 3, PeerTimeout: 10 * Second}.withDefaults()
+	cfg := Config{Alpha: 3, PeerTimeout: 10 * Second}.WithDefaults()
 	var l Lookup
 	l.Begin(dir, Key{}, 1, &cfg)
 	var peers []Peer

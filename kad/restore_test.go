@@ -15,7 +15,7 @@ func TestRestore(t *testing.T) {
 		dir.SetAddrs(p, Addrs(nil).Add(fmt.Appendf(nil, "/mem/%d", i)))
 	}
 	dir.Freeze()
-	cfg := Config{Mode: ModeServer}.withDefaults()
+	cfg := Config{Mode: ModeServer}.WithDefaults()
 	now := Time(1_767_225_600e9)
 	var restored, met Kademlia
 	restored.Init(1, dir, &cfg)

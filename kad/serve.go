@@ -223,9 +223,10 @@ func (k *Kademlia) appendProviders(now Time, key []byte, out *Output) {
 			continue
 		}
 		info := k.dir.Info(r.Provider)
+		info.ID = k.dir.ID(r.Provider) // those of several answers are told apart by it
 		switch {
 		case r.Provider == k.self:
-			info = k.Self()
+			info.Addrs = k.Self().Addrs
 		case k.cfg.ProviderAddrTTL < 0 || now < r.Received+Time(k.cfg.ProviderAddrTTL):
 			info.Addrs = out.merge(r.Addrs, info.Addrs)
 		default:

@@ -172,7 +172,7 @@ func TestFrozenDirectory(t *testing.T) {
 		dir.SetAddrs(p, Addrs(nil).Add(fmt.Appendf(nil, "/mem/%d", i)))
 	}
 	dir.Freeze()
-	cfg := quiet(Config{Mode: ModeServer}).withDefaults()
+	cfg := quiet(Config{Mode: ModeServer}).WithDefaults()
 	nodes := make([]Kademlia, 51)
 	var out Output
 	for p := Peer(1); p <= 50; p++ {

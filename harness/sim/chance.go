@@ -33,6 +33,7 @@ const (
 	forSeed
 	forWho
 	forSample
+	forSeen
 )
 
 // mix folds words into a seed, one after the other: their order counts. It does not allocate.

@@ -224,11 +224,11 @@ func unordered(a, b kad.Peer) uint64 { return ordered(min(a, b), max(a, b)) }
 // defaultSeeds are enough that a few lost messages keep nobody out, and few beside the smallest worlds.
 const defaultSeeds = 8
 
-// seedCount is how many of the first nodes never leave.
+// seedCount is how many of the first nodes never leave; a negative number in the configuration means none.
 func seedCount(cfg *Config) int {
 	n := cfg.Seeds
 	if n == 0 {
 		n = defaultSeeds
 	}
-	return min(n, cfg.Nodes)
+	return max(0, min(n, cfg.Nodes))
 }

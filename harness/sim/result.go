@@ -23,15 +23,17 @@ type Row struct {
 	OK       bool         // Lookup: it ended by itself; Find: a provider that lives; Get: the best record; Put, Provide: somebody took it
 	TimedOut bool         // it ended by its deadline
 	Censored bool         // the run, or the node, ended before it did
+
+	number uint64 // of the operation, from 1: it tells those of one node and moment apart
 }
 
 // Sample is a point of the time series.
 type Sample struct {
 	At        kad.Duration // since Start
 	Up        int          // nodes that are there
-	Entries   float64      // peers in a table, mean over those nodes
-	Dead      float64      // share of the entries that are not there or cannot be reached
-	Missing   float64      // share of the K closest servers that nodes lack in their tables, over 200 nodes
+	Entries   float64      // peers in a table, mean over 1,000 of those nodes
+	Dead      float64      // share of their entries that are not there or cannot be reached
+	Missing   float64      // share of the K closest servers that nodes lack in their tables, over 200 of them
 	Records   int          // record keys that somebody who is there holds
 	Expected  int          // record keys that were published and have not expired
 	Providers int          // provider keys that somebody who is there holds

@@ -95,7 +95,7 @@ func (s *sessions) first(p kad.Peer) (up bool, left kad.Duration) {
 	case s.kind == NoChurn || p <= s.never:
 		return true, forever
 	case s.kind == Trace:
-		return s.trace.first(s.seed, p)
+		return s.trace.first(s.seed, p-s.never)
 	}
 	// Stays and absences are of one shape, so that their means are to each other as their medians.
 	if below(draw(s.presentKey, uint64(p), 0), s.stays+s.aways) < s.stays {
@@ -112,7 +112,7 @@ func (s *sessions) stay(p kad.Peer, n uint32) kad.Duration {
 	case s.kind == NoChurn || p <= s.never:
 		return forever
 	case s.kind == Trace:
-		return s.trace.stay(s.seed, p, n)
+		return s.trace.stay(s.seed, p-s.never, n)
 	}
 	return s.length(s.stays, draw(s.stayKey, uint64(p), uint64(n)))
 }
@@ -122,7 +122,7 @@ func (s *sessions) absence(p kad.Peer, n uint32) kad.Duration {
 	case s.kind == NoChurn || p <= s.never:
 		return minStay
 	case s.kind == Trace:
-		return s.trace.absence(s.seed, p, n)
+		return s.trace.absence(s.seed, p-s.never, n)
 	}
 	return s.length(s.aways, draw(s.awayKey, uint64(p), uint64(n)))
 }

@@ -20,8 +20,8 @@ import (
 //
 // Sessions of a node may stand in any order and must not overlap.
 //
-// The record is repeated without end. The n-th node of the simulation lives as the n-th of the record, in the order in which
-// they first stand there. If the record has fewer nodes, each further node follows one of them, but from a moment of the
+// The record is repeated without end. After the seeds, who never leave, the n-th node of the simulation lives as the n-th of
+// the record, in the order in which they first stand there. If the record has fewer nodes, each further node follows one of them, but from a moment of the
 // record that is drawn for it, so that not all who follow one come and go together.
 
 // ErrSessions is a record of sessions that cannot be read. The error says where and what was expected.
@@ -155,7 +155,7 @@ func (t *SessionTrace) order(i int, lines []int) (int, error) {
 	return 0, nil
 }
 
-// of is the record that a node follows, and the moment of it at which the simulation begins.
+// of is the record that the p-th node after the seeds follows, and the moment of it at which the simulation begins.
 func (t *SessionTrace) of(seed uint64, p kad.Peer) (spans []span, at kad.Duration) {
 	i := uint64(p) - 1
 	if i < uint64(len(t.nodes)) {
