@@ -80,8 +80,9 @@ type (
 		Adversary bool   // "silent", "slow", "liar", "poisoner", "sybil", "eclipse", "flooder"
 		Share     uint32
 		At, Until time.Duration
-		Key       *Expr // sybil; nil: the key of the first operation
-		Rate      Rate  // flooder
+		Key       *Expr  // sybil; nil: the key of the first operation
+		Node      uint32 // eclipse; 0: the last that does no harm
+		Rate      Rate   // flooder
 	}
 
 	// Workload is a stream of operations. Either Count or For ends it.

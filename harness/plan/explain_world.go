@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,6 +18,8 @@ func (t *teller) words(l *Line, from int, without ...string) string {
 		term, _ := findTerm(v.Terms, name)
 		switch {
 		case slices.Contains(without, name):
+		case val == "off" && off.MatchString(term.says):
+			parts = append(parts, "no "+off.ReplaceAllString(term.says, ""))
 		case strings.Contains(term.says, "%s"):
 			parts = append(parts, fmt.Sprintf(term.says, plain(val)))
 		default:
@@ -26,8 +29,11 @@ func (t *teller) words(l *Line, from int, without ...string) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "; " + strings.Join(parts, ", ")
+	return ": " + strings.Join(parts, ", ")
 }
+
+// off is what a sentence about a period loses if that is turned off.
+var off = regexp.MustCompile(` (every|after) %s.*`)
 
 // plain writes a value as a person would: 10ms to 100ms.
 func plain(v string) string { return strings.ReplaceAll(v, "..", " to ") }

@@ -59,12 +59,18 @@ func (n *linter) texts(l *Line) {
 			use(s.Trace)
 		}
 	case Fault:
-		if s.Key != nil {
-			n.value(l.Pos, l.Verb, s.Key, nil)
+		if s.Key == nil {
+			return
+		}
+		if n.value(l.Pos, l.Verb, s.Key, nil); len(n.errs) == 0 {
+			if _, err := n.plan.KeyBytes(s.Key); err != nil {
+				n.fail(l.Pos, l.Verb, "key=%s: %v", s.Key, err)
+			}
 		}
 	case Needs:
 		for _, need := range s.All {
-			if name, ok := strings.CutPrefix(need.Digest, "@"); ok {
+			name, isFixture := strings.CutPrefix(need.Digest, "@")
+			if _, own := n.plan.Fixtures[name]; isFixture && (own || need.Digest != SuiteDigests) {
 				use(name)
 			}
 		}
@@ -84,7 +90,7 @@ func (n *linter) point(sim *Simulation, first map[string]*Line) {
 	end := sim.end()
 	for _, l := range n.plan.Script {
 		if f, ok := l.Stmt.(Fault); ok && !f.Adversary && end > 0 && f.At >= end {
-			n.fail(l.Pos, l.Verb, "at=%s is after the last operation has begun, at %s", short(f.At), short(end))
+			n.warn(l.Pos, l.Verb, "at=%s is after the last operation has begun, at %s: no operation shows what comes of it", short(f.At), short(end))
 		}
 	}
 	for _, f := range sim.Faults {
@@ -108,11 +114,8 @@ func (n *linter) point(sim *Simulation, first map[string]*Line) {
 	}
 }
 
-// Defaults of what these checks compare with.
-const (
-	defaultK     = 20
-	defaultSeeds = 8
-)
+// defaultK is what k is where no plan says it.
+const defaultK = 20
 
 // check holds the words of a world against each other.
 func (w World) check() error {

@@ -34,8 +34,11 @@ var figures = []figure{
 	{term{"stale", "stale<0.2", "share of the table entries that are not there or cannot be reached, at the last sample", "the share of dead entries in the tables"}, UnitShare, false, "run"},
 	{term{"missing", "missing<0.05", "share of its k closest servers that a node lacks in its table, at the last sample", "the share of its closest servers that a node lacks"}, UnitShare, false, "run"},
 	{term{"events", "events<=100000", "of the whole run", "the number of events"}, UnitCount, false, "run"},
-	{term{"digest", "digest=@digest\ndigest=0f1e2d3c4b5a6978", "of the whole run: 16 hexadecimal digits, or a fixture whose text has those of each point of the sweep, one a line", "the digest"}, UnitDigest, false, "run"},
+	{term{"digest", "digest=@digest\ndigest=0f1e2d3c4b5a6978", "of the whole run: 16 hexadecimal digits, or a fixture whose text has those of each point of the sweep, one a line; `@fixtures`: those that come with the suite", "the digest"}, UnitDigest, false, "run"},
 }
+
+// SuiteDigests is what digest= names when the suite's own table of digests is meant; a fixture of this name goes first.
+const SuiteDigests = "@fixtures"
 
 // stats are the points of a distribution.
 var stats = []string{"min", "mean", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "p999", "max"}

@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Limits of a simulation.
@@ -218,3 +220,22 @@ func (sim *Simulation) At() string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// KeyBytes computes the key of a simulation's line, whose values know of no peers and no captures.
+func (p *Plan) KeyBytes(e *Expr) ([]byte, error) {
+	v, err := NewEvaluator(p, nobody{}).Eval(e)
+	if err != nil {
+		return nil, err
+	}
+	return v.AsBytes()
+}
+
+// nobody is the surroundings of a simulation's values.
+type nobody struct{}
+
+var errNobody = errors.New("a simulation has no peers with names")
+
+func (nobody) Peer(string) (Identity, error) { return Identity{}, errNobody }
+func (nobody) Capture(string) (Value, bool)  { return Value{}, false }
+func (nobody) Seed() uint64                  { return 0 }
+func (nobody) Now() time.Time                { return time.Unix(0, 0) }

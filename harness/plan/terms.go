@@ -64,6 +64,8 @@ func settings[T any](c *cursor, table []setting[T], to *T, bare func(string) boo
 		case !given && bare != nil && bare(name):
 		case i < 0:
 			c.fail(w.line, "%s; the words of this line are %s", unknown("word", name, termNames(known)), strings.Join(termNames(known), " "))
+		case table[i].set == nil:
+			c.fail(w.line, "%s=%s: %s stands alone", name, val, name)
 		case !given:
 			c.fail(w.line, "%s needs its value, as %s", name, known[i].Usage)
 		default:

@@ -50,18 +50,18 @@ var worldSettings = []setting[World]{
 	{term{"first", "first=1", "how many nodes are there at first; without it all", "%s at first"}, whole(func(w *World) *int { return &w.First }, 1, maxNodes)},
 	{term{"batch", "batch=10", "how many join at once", "%s join at once"}, whole(func(w *World) *int { return &w.Batch }, 1, maxNodes)},
 	{term{"every", "every=1s", "how often they do", "every %s"}, span(func(w *World) *time.Duration { return &w.Every }, minDelay)},
-	{term{"refresh", "refresh=1h", "how often a node looks through its table's buckets; `off`: never", "tables refreshed: %s"}, period(func(w *World) *time.Duration { return &w.Refresh })},
-	{term{"probe", "probe=10m", "a peer of the table that was not heard of for so long is asked whether it lives; `off`: never", "silent peers probed: %s"}, period(func(w *World) *time.Duration { return &w.Probe })},
-	{term{"evict", "evict=2", "failures in a row after which a peer leaves the table; `off`: never", "eviction after failures: %s"}, wholeOrOff(func(w *World) *int { return &w.Evict }, maxWidth)},
-	{term{"replication", "replication=1h", "how often a holder sends its records on; `off`: never", "records replicated: %s"}, period(func(w *World) *time.Duration { return &w.Replication })},
-	{term{"publication", "publication=22h", "how often a publisher puts its records again; `off`: never", "records published again: %s"}, period(func(w *World) *time.Duration { return &w.Publication })},
-	{term{"provide", "provide=12h", "how often a provider announces itself again; `off`: never", "providers announced again: %s"}, period(func(w *World) *time.Duration { return &w.Provide })},
+	{term{"refresh", "refresh=1h", "how often a node looks through its table's buckets; `off`: never", "refresh of tables every %s"}, period(func(w *World) *time.Duration { return &w.Refresh })},
+	{term{"probe", "probe=10m", "a peer of the table that was not heard of for so long is asked whether it lives; `off`: never", "probes of silent peers every %s"}, period(func(w *World) *time.Duration { return &w.Probe })},
+	{term{"evict", "evict=2", "failures in a row after which a peer leaves the table; `off`: never", "eviction after %s failures"}, wholeOrOff(func(w *World) *int { return &w.Evict }, maxWidth)},
+	{term{"replication", "replication=1h", "how often a holder sends its records on; `off`: never", "replication of records every %s"}, period(func(w *World) *time.Duration { return &w.Replication })},
+	{term{"publication", "publication=22h", "how often a publisher puts its records again; `off`: never", "publication of records every %s"}, period(func(w *World) *time.Duration { return &w.Publication })},
+	{term{"provide", "provide=12h", "how often a provider announces itself again; `off`: never", "announcements of providers every %s"}, period(func(w *World) *time.Duration { return &w.Provide })},
 	{term{"patience", "patience=250ms", "how long a lookup waits for a peer before it asks another beside it; without it, as answers usually take", "patience %s"}, span(func(w *World) *time.Duration { return &w.Patience }, minDelay)},
 	{term{"timeout", "timeout=10s", "of one request", "requests time out after %s"}, span(func(w *World) *time.Duration { return &w.Timeout }, minDelay)},
 	{term{"deadline", "deadline=60s", "of a whole operation", "operations end after %s"}, span(func(w *World) *time.Duration { return &w.Deadline }, minDelay)},
-	{term{"expiry.record", "expiry.record=48h", "how long a record lives; `off`: for ever", "records expire: %s"}, period(func(w *World) *time.Duration { return &w.ExpiryRecord })},
-	{term{"expiry.provider", "expiry.provider=48h", "how long a provider lives; `off`: for ever", "providers expire: %s"}, period(func(w *World) *time.Duration { return &w.ExpiryProvider })},
-	{term{"expiry.address", "expiry.address=24h", "how long a provider's addresses live; `off`: for ever", "addresses expire: %s"}, period(func(w *World) *time.Duration { return &w.ExpiryAddress })},
+	{term{"expiry.record", "expiry.record=48h", "how long a record lives; `off`: for ever", "expiry of records after %s"}, period(func(w *World) *time.Duration { return &w.ExpiryRecord })},
+	{term{"expiry.provider", "expiry.provider=48h", "how long a provider lives; `off`: for ever", "expiry of providers after %s"}, period(func(w *World) *time.Duration { return &w.ExpiryProvider })},
+	{term{"expiry.address", "expiry.address=24h", "how long a provider's addresses live; `off`: for ever", "expiry of addresses after %s"}, period(func(w *World) *time.Duration { return &w.ExpiryAddress })},
 	{term{"wire", "wire=on", "every message is encoded and decoded; the result is the same, it takes longer", "encoding of messages %s"}, toggle(func(w *World) *bool { return &w.Wire }, "on", "off")},
 	{term{"shards", "shards=2", "goroutines that share the nodes; without it, as many as there are processors. It never changes a result", "%s shards"}, whole(func(w *World) *int { return &w.Shards }, 1, 1024)},
 	{term{"sample", "sample=10m", "distance of the points of the time series", "a sample every %s"}, span(func(w *World) *time.Duration { return &w.Sample }, time.Second)},
@@ -232,7 +232,8 @@ var faultSettings = []setting[Fault]{
 	{term{"share", "share=5%", "of the nodes; of loss, the chance of each message", ""}, share(func(f *Fault) *uint32 { return &f.Share })},
 	{term{"at", "at=1h", "when it begins", "at %s"}, span(func(f *Fault) *time.Duration { return &f.At }, 0)},
 	{term{"until", "until=2h", "when it ends", "until %s"}, span(func(f *Fault) *time.Duration { return &f.Until }, 0)},
-	{term{"key", "key=@K", "sybil: around which key; without it that of the first operation", "around %s"}, nil},
+	{term{"key", "key=@K", "sybil: around which key; without it that of the first operation", "the key %s"}, nil},
+	{term{"node", "node=7", "eclipse: around which node; without it the last that does no harm", "node %s"}, whole(func(f *Fault) *uint32 { return &f.Node }, 1, maxNodes)},
 	{term{"rate", "rate=10/s", "flooder: requests of each", "each %s"}, rate(func(f *Fault) *Rate { return &f.Rate })},
 }
 
@@ -277,6 +278,8 @@ func (f Fault) check(timed bool) error {
 		return fmt.Errorf("it does harm from the start, and takes neither at= nor until=")
 	case f.Key != nil && f.Kind != "sybil":
 		return fmt.Errorf("key= belongs to sybil")
+	case f.Node != 0 && f.Kind != "eclipse":
+		return fmt.Errorf("node= belongs to eclipse")
 	case f.Rate.Count != 0 && f.Kind != "flooder":
 		return fmt.Errorf("rate= belongs to flooder")
 	case !f.Adversary && !timed:
