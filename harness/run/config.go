@@ -278,7 +278,7 @@ func Match(glob, id string) bool {
 }
 
 // ExitCode is the command's exit code for the error of a run: 0 ok, 1 failed, 2 usage or nothing matched, 3 a target,
-// 4 the harness, 130 interrupted.
+// 4 the harness, 5 a need of a simulation was missed, 130 interrupted.
 func ExitCode(err error) int {
 	switch {
 	case err == nil:
@@ -291,6 +291,8 @@ func ExitCode(err error) int {
 		return 3
 	case errors.Is(err, ErrFailed):
 		return 1
+	case errors.Is(err, ErrNeed):
+		return 5
 	default:
 		return 4
 	}
