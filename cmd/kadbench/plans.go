@@ -13,7 +13,8 @@ import (
 	"github.com/kadbench/kadbench/plans"
 )
 
-// loadPlans reads plans: those named, which are files or directories, or else those carried in the binary.
+// loadPlans reads cases: those named, which are files or directories, or else those carried in the binary. The simulations
+// in a directory are passed over.
 func loadPlans(paths []string) ([]*plan.Plan, error) {
 	if len(paths) == 0 {
 		found, err := plan.LoadAll(plans.FS, "conformance", "plans/")
@@ -37,7 +38,11 @@ func loadPlans(paths []string) ([]*plan.Plan, error) {
 		if len(found) == 0 {
 			return nil, usage("plan %s: no file there ends in .plan", p)
 		}
-		for _, one := range found {
+		cases := plan.Cases(found)
+		if len(cases) == 0 {
+			return nil, usage("plan %s: a simulation is no case; kadbench sim runs it", p)
+		}
+		for _, one := range cases {
 			before, twice := seen[one.Header.ID]
 			switch {
 			case !twice:
@@ -73,9 +78,10 @@ func findPlan(name string) (file string, src []byte, err error) {
 	if err == nil {
 		return filepath.ToSlash(name), src, nil
 	}
-	carried := path.Join("conformance", name+".plan")
-	if src, carriedErr := fs.ReadFile(plans.FS, carried); carriedErr == nil {
-		return "plans/" + carried, src, nil
+	for _, carried := range []string{path.Join("conformance", name+".plan"), name + ".plan"} {
+		if src, carriedErr := fs.ReadFile(plans.FS, carried); carriedErr == nil {
+			return "plans/" + carried, src, nil
+		}
 	}
 	var missing *fs.PathError
 	if errors.As(err, &missing) {
