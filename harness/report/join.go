@@ -45,6 +45,10 @@ func Join(logs ...*Log) *Log {
 			r.Target = named[r.Target]
 			all.Results = append(all.Results, r)
 		}
+		for _, s := range l.Simulations {
+			s.Run, s.Number = i, len(all.Simulations)
+			all.Simulations = append(all.Simulations, s)
+		}
 	}
 	all.sort()
 	return all

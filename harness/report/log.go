@@ -22,6 +22,8 @@ type Log struct {
 	Summary *record.Summary `json:"summary"` // nil: the run did not end
 	Runs    []*Log          `json:"-"`       // those that were joined; nil where it is one
 
+	Simulations []*Simulation `json:"simulations,omitempty"`
+
 	at map[place]*Result // of index, once it was asked for
 }
 
@@ -63,6 +65,13 @@ func Load(path string) (*Log, error) {
 			l.Results = append(l.Results, Result{Result: *e.Result, Detail: e.Result.Detail})
 		case record.TypeSummary:
 			l.Summary = e.Summary
+			if e.Closing != nil {
+				l.Summary = l.closing()
+			}
+		case record.TypeSimulation, record.TypeSample, record.TypeOutcome:
+			if err := l.simulation(e); err != nil {
+				return nil, err
+			}
 		}
 	}
 	l.sort()
@@ -164,5 +173,7 @@ func JSON(w io.Writer, l *Log) error {
 		Targets []Target        `json:"targets"`
 		Results []Result        `json:"results"`
 		Summary *record.Summary `json:"summary"`
-	}{runs, l.Targets, l.Results, l.Summary})
+
+		Simulations []*Simulation `json:"simulations,omitempty"`
+	}{runs, l.Targets, l.Results, l.Summary, l.Simulations})
 }

@@ -30,6 +30,7 @@ func Text(w io.Writer, l *Log, o Options) error {
 	writeReasons(bw, l, o)
 	writeMatrix(bw, l, o)
 	writeTable(bw, l, o)
+	writeSimulations(bw, l, o)
 	for _, part := range l.parts() {
 		line := fmt.Sprintf("seed %d, kadbench %s, %s, %s", part.Run.Seed, Clean(part.Run.Version), Clean(part.Run.Go), Clean(part.Run.OS))
 		if l.Runs != nil {
@@ -47,12 +48,17 @@ func Text(w io.Writer, l *Log, o Options) error {
 		}
 		switch {
 		case part.Summary == nil:
-			fmt.Fprintf(bw, "note: %sthe run did not end; what follows counts the verdicts until then\n", of)
+			fmt.Fprintf(bw, "note: %sthe run did not end; what is here is what there was until then\n", of)
 		case part.Summary.Exit == 130:
-			fmt.Fprintf(bw, "note: %sthe run was interrupted; what follows counts the verdicts until then\n", of)
+			fmt.Fprintf(bw, "note: %sthe run was interrupted; what is here is what there was until then\n", of)
 		}
 	}
-	fmt.Fprintln(bw, LastLine(l.Count("", o.Profile)))
+	if len(l.Simulations) > 0 {
+		fmt.Fprintln(bw, NeedsLine(l))
+	}
+	if len(l.Simulations) == 0 || len(l.Results) > 0 {
+		fmt.Fprintln(bw, LastLine(l.Count("", o.Profile)))
+	}
 	return bw.Flush()
 }
 

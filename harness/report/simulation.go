@@ -1,0 +1,224 @@
+package report
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kadbench/kadbench/harness/record"
+)
+
+// Simulation is one run of a simulated world, as its log tells it.
+type Simulation struct {
+	record.Simulation
+	Run     int             `json:"run,omitempty"` // which of the logs that were joined
+	Samples []record.Sample `json:"samples"`
+	Outcome *record.Outcome `json:"outcome"` // nil: the log was cut off before
+}
+
+// simulation takes in one line of a simulation.
+func (l *Log) simulation(e record.Entry) error {
+	if e.Type == record.TypeSimulation {
+		if slices.ContainsFunc(l.Simulations, func(s *Simulation) bool { return s.Number == e.Simulation.Number }) {
+			return fmt.Errorf("%s: %w: simulation %d begins twice", l.Path, record.ErrLog, e.Simulation.Number)
+		}
+		l.Simulations = append(l.Simulations, &Simulation{Simulation: *e.Simulation, Samples: []record.Sample{}})
+		return nil
+	}
+	number := 0
+	if e.Sample != nil {
+		number = e.Sample.Number
+	} else {
+		number = e.Outcome.Number
+	}
+	i := slices.IndexFunc(l.Simulations, func(s *Simulation) bool { return s.Number == number })
+	switch {
+	case i < 0:
+		return fmt.Errorf("%s: %w: a line of type %s of simulation %d, which has not begun", l.Path, record.ErrLog, e.Type, number)
+	case e.Sample != nil:
+		l.Simulations[i].Samples = append(l.Simulations[i].Samples, *e.Sample)
+	default:
+		l.Simulations[i].Outcome = e.Outcome
+	}
+	return nil
+}
+
+// Name is the plan with what its sweep chose: sim/sweep alpha=3 k=20.
+func (s *Simulation) Name() string { return strings.TrimSpace(s.Plan + " " + settings(s.Point)) }
+
+func settings(list []record.Setting) string {
+	var parts []string
+	for _, p := range list {
+		parts = append(parts, p.Name+"="+p.Value)
+	}
+	return strings.Join(parts, " ")
+}
+
+// world is what is told of the world in one line: tables ideal · k 20 · churn lognormal median=3h.
+func (s *Simulation) world() string {
+	var parts []string
+	for _, p := range s.World {
+		parts = append(parts, p.Name+" "+p.Value)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// value of a sweep's word; empty where it chose none.
+func (s *Simulation) value(name string) string {
+	for _, p := range s.Point {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}
+
+// Broken says why and where a run did not come to its end; empty where it did.
+func (s *Simulation) Broken() string {
+	at := func(t time.Duration) string {
+		text := span(t)
+		if s.For > 0 {
+			text += " of " + span(s.For)
+		}
+		return text + " simulated"
+	}
+	switch o := s.Outcome; {
+	case o == nil && len(s.Samples) == 0:
+		return "the log was cut off before its first sample"
+	case o == nil:
+		return "the log was cut off; the last sample is of " + at(s.Samples[len(s.Samples)-1].At)
+	case o.Error != "":
+		return "broken off at " + at(o.Until) + ": " + o.Error
+	case o.Stopped:
+		return "interrupted at " + at(o.Until) + "; the figures are of what had ended by then"
+	}
+	return ""
+}
+
+// figures of a kind of operation; nil where there are none.
+func (s *Simulation) figures(kind string) *record.Figures {
+	if s.Outcome == nil {
+		return nil
+	}
+	for i := range s.Outcome.Figures {
+		if s.Outcome.Figures[i].Kind == kind {
+			return &s.Outcome.Figures[i]
+		}
+	}
+	return nil
+}
+
+// experiment is all runs of a plan: the points of its sweep, in one log or several.
+type experiment struct {
+	Plan string
+	Axes []string // the words of the sweep, those that change; then log where several logs have the same points
+	Runs []*Simulation
+}
+
+// experiments groups the runs by plan, in the order of the log. Runs of equal points, in logs that were joined, are told
+// apart by the directories of their logs.
+func (l *Log) experiments() (list []*experiment) {
+	for _, s := range l.Simulations {
+		i := slices.IndexFunc(list, func(e *experiment) bool { return e.Plan == s.Plan })
+		if i < 0 {
+			i, list = len(list), append(list, &experiment{Plan: s.Plan})
+		}
+		list[i].Runs = append(list[i].Runs, s)
+	}
+	for _, e := range list {
+		e.distinguish(l)
+		for _, s := range e.Runs {
+			for _, p := range s.Point {
+				if !slices.Contains(e.Axes, p.Name) {
+					e.Axes = append(e.Axes, p.Name)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// distinguish gives runs of equal points one setting more.
+func (e *experiment) distinguish(l *Log) {
+	points := make(map[string]int)
+	for _, s := range e.Runs {
+		points[settings(s.Point)]++
+	}
+	if len(points) == len(e.Runs) {
+		return
+	}
+	name, of := "seed", func(s *Simulation) string { return fmt.Sprint(s.Seed) }
+	seeds := make(map[string]bool)
+	for _, s := range e.Runs {
+		seeds[settings(s.Point)+" "+of(s)] = true
+	}
+	if len(seeds) != len(e.Runs) {
+		name, of = "log", func(s *Simulation) string { return filepath.Base(filepath.Dir(l.parts()[s.Run].Path)) }
+	}
+	for _, s := range e.Runs {
+		s.Point = append(slices.Clone(s.Point), record.Setting{Name: name, Value: of(s)})
+	}
+}
+
+// kinds of operations of any of the runs, in the order of the log.
+func (e *experiment) kinds() (kinds []string) {
+	for _, s := range e.Runs {
+		if s.Outcome == nil {
+			continue
+		}
+		for _, f := range s.Outcome.Figures {
+			if !slices.Contains(kinds, f.Kind) {
+				kinds = append(kinds, f.Kind)
+			}
+		}
+	}
+	return kinds
+}
+
+// needs counts what the plans asked for, over all runs: held, missed, and not judged.
+func (l *Log) needs() (held, missed, open int) {
+	for _, s := range l.Simulations {
+		if s.Outcome == nil {
+			continue
+		}
+		for _, n := range s.Outcome.Needs {
+			switch n.Verdict {
+			case record.Pass:
+				held++
+			case record.Skipped:
+				open++
+			default:
+				missed++
+			}
+		}
+	}
+	return held, missed, open
+}
+
+// closing is the summary of a log whose last line is that of a simulation's stdout, which counts no needs.
+func (l *Log) closing() *record.Summary {
+	held, missed, open := l.needs()
+	s := &record.Summary{Passed: held, Failed: missed, Skipped: open, Log: l.Path}
+	if missed > 0 {
+		s.Exit = 1
+	}
+	return s
+}
+
+// NeedsLine is the last line of a report of simulations, the form which scripts read.
+func NeedsLine(l *Log) string {
+	held, missed, open := l.needs()
+	broken := 0
+	for _, s := range l.Simulations {
+		if s.Broken() != "" {
+			broken++
+		}
+	}
+	line := fmt.Sprintf("%s, %d held, %d missed, %d not judged", Plural(held+missed+open, "need"), held, missed, open)
+	if broken > 0 {
+		line += fmt.Sprintf("; %s did not end", Plural(broken, "run"))
+	}
+	return line + "; log " + Clean(l.Path)
+}
