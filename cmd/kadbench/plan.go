@@ -197,6 +197,12 @@ func (c *planVerbsCmd) Run(a *app) error {
 		{"puppet parameters", plan.PeerWords(false)},
 		{"functions", plan.Functions()},
 		{"changes of a frame", plan.Changes()},
+		{"words of world", plan.Words("world")},
+		{"words of link", plan.Words("link")},
+		{"words of churn", plan.Words("churn")},
+		{"words of faults", plan.Words("faults")},
+		{"words of load", plan.Words("load")},
+		{"figures of need", plan.Words("need")},
 	}
 	if c.JSON {
 		type row struct {
