@@ -18,7 +18,7 @@ func (k *Kademlia) bootstrap(now Time, out *Output) {
 		return
 	}
 	if q := k.begin(now, ResBootstrap, k.dir.ID(k.self), out); q != nil {
-		k.look(now, q, SendFindNode, k.key, k.cfg.K, out)
+		k.look(now, q, SendFindNode, k.table.local, k.cfg.K, out)
 		k.advance(now, q, out)
 	}
 }
@@ -60,7 +60,7 @@ func (k *Kademlia) grind(b int) []byte {
 	// the last one serves, for a farther bucket.
 	for n := uint64(0); n < 64<<(b+1); n++ {
 		key := KeyOf(id)
-		if k.key.CommonPrefix(&key) == b {
+		if k.table.local.CommonPrefix(&key) == b {
 			break
 		}
 		binary.BigEndian.PutUint64(id[26:], n)

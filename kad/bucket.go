@@ -21,6 +21,12 @@ func (t *Table) Bucket(key *Key) (b Bucket, ok bool) {
 	return Bucket{i, t}, i < KeyBits
 }
 
+// BucketOf is where a peer of the Directory belongs; ok is false for the local peer.
+func (t *Table) BucketOf(p Peer) (b Bucket, ok bool) {
+	i := t.bucketOf(p)
+	return Bucket{i, t}, i < KeyBits
+}
+
 // Range is the least and the greatest distance from the local key that a key of the bucket has: 2^(255-Index) and
 // 2^(256-Index)-1, big-endian.
 func (b Bucket) Range() (least, greatest Key) {

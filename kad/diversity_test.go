@@ -33,7 +33,7 @@ func TestGroupLimits(t *testing.T) {
 			}
 			p := PeerInfo{ID: fmt.Appendf(nil, "peer %d", i), Addrs: addrs}
 			key := KeyOf(p.ID)
-			all, near := groups(k, k.key.CommonPrefix(&key))
+			all, near := groups(k, k.table.local.CommonPrefix(&key))
 			room := true
 			for addr := range addrs.All() {
 				if g := groupOf(addr); g != 0 && (all[g] >= 3 || near[g] >= 2) {

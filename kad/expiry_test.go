@@ -17,19 +17,19 @@ func TestDecayWithoutOverflow(t *testing.T) {
 		target := KeyOf([]byte("k"))
 		nearer, want := 0, c.ttl
 		for b := range KeyBits { // a peer in each bucket where that makes it nearer
-			if k.key.Distance(target)[b/8]&(0x80>>(b%8)) == 0 {
+			if k.table.local.Distance(target)[b/8]&(0x80>>(b%8)) == 0 {
 				continue
 			}
-			key := k.key
+			key := k.table.local
 			key[b/8] ^= 0x80 >> (b % 8)
 			k.table.Insert(1, k.dir.put(key), false, 1)
 			if nearer++; nearer > 1 { // the first is the one nearest, K
 				want = max(want/2, c.least)
 			}
 			require.Equal(t, nearer, k.table.countBetween(&target, KeyBits))
-			k.store.Remove([]byte("k"))
+			k.Store().Remove([]byte("k"))
 			k.Step(1, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: v}, &out)
-			r, ok := k.store.Get([]byte("k"))
+			r, ok := k.Store().Get([]byte("k"))
 			require.True(t, ok)
 			require.Equal(t, 1+Time(want), r.Expires, "%d are nearer", nearer)
 		}

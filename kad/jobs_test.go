@@ -21,7 +21,7 @@ func (l *lone) hold(key, publisher string, expires Time) {
 		publisher = "local"
 	}
 	rec := Record{Key: []byte(key), Value: []byte("v"), Publisher: []byte(publisher), Received: l.now, Expires: expires}
-	require.NoError(l.t, l.k.store.Put(StoredRecord{Record: rec}))
+	require.NoError(l.t, l.k.Store().Put(StoredRecord{Record: rec}))
 }
 
 // runs are the queries that ran since the last call, by kind, with how many.
@@ -93,7 +93,7 @@ func TestOwnKeysAfterRestart(t *testing.T) {
 			l.hold("k", "another", 0)
 		case "provider", "provider, but no job":
 			own := ProviderRecord{Key: []byte("k"), Provider: l.k.self, Received: 1, Expires: l.now + Time(Hour)}
-			require.NoError(t, l.k.store.AddProvider(own))
+			require.NoError(t, l.k.Store().AddProvider(own))
 			if cfg.ProvideInterval > 0 {
 				want = map[ResultKind]int{ResRepublishProvider: 1}
 			}
@@ -131,9 +131,9 @@ func TestRunPutRecordJob(t *testing.T) {
 		l.hold(fmt.Sprintf("other's %d", i), "other", l.now+Time(50*Hour))
 		l.hold(fmt.Sprintf("expired %d", i), "other", l.now+Time(Minute))
 	}
-	for r := range l.k.store.Records() { // as if a journal had brought them
+	for r := range l.k.Store().Records() { // as if a journal had brought them
 		r.Received = 1
-		require.NoError(t, l.k.store.Put(r))
+		require.NoError(t, l.k.Store().Put(r))
 	}
 	l.hang = true
 	ends := map[string]Time{}
@@ -167,10 +167,10 @@ func TestRunPutRecordJob(t *testing.T) {
 			require.Greater(t, left, Time(48*Hour), key)
 		}
 	}
-	own, _ := l.k.store.Get([]byte("own 1"))
+	own, _ := l.k.Store().Get([]byte("own 1"))
 	require.Zero(t, own.Expires, "what is stored here stays as it is")
 	require.Zero(t, l.k.jobs.running+events-20, "20 of the node's own have told of their end, and all have ended")
-	_, ok := l.k.store.Get([]byte("expired 1"))
+	_, ok := l.k.Store().Get([]byte("expired 1"))
 	require.False(t, ok)
 }
 
@@ -194,7 +194,7 @@ func TestRunAddProviderJob(t *testing.T) {
 	require.Equal(t, map[ResultKind]int{ResRepublishProvider: 5}, l.runs())
 	l.pass(100 * Hour)
 	require.InDelta(t, 5*8, l.runs()[ResRepublishProvider], 5)
-	require.Len(t, slices.Collect(l.k.store.AllProviders()), 5, "those of the other have expired")
+	require.Len(t, slices.Collect(l.k.Store().AllProviders()), 5, "those of the other have expired")
 	for i := range 10 {
 		_, provided := l.k.ownProvider(fmt.Appendf(nil, "key %d", i))
 		require.Equal(t, i%2 == 0, provided)
@@ -207,9 +207,9 @@ func TestRunAddProviderJob(t *testing.T) {
 	off := newLone(t, cfg)
 	off.step(Input{Kind: OpStartProviding, Key: []byte("key")})
 	off.pass(13*Hour - 1)
-	require.NotEmpty(t, slices.Collect(off.k.store.AllProviders()))
+	require.NotEmpty(t, slices.Collect(off.k.Store().AllProviders()))
 	off.pass(1)
-	require.Empty(t, slices.Collect(off.k.store.AllProviders()))
+	require.Empty(t, slices.Collect(off.k.Store().AllProviders()))
 }
 
 // Limits.JobQueries run at once and Limits.JobStarts begin in one Step, and yet every key has its turn and no Tick is for
@@ -326,24 +326,24 @@ func TestRunSkipsWhatHasGone(t *testing.T) {
 		require.NoError(t, l.k.provideHere(ProviderRecord{Key: []byte(key), Provider: l.k.self}))
 		l.hold("other's "+key, "other", 0)
 	}
-	for r := range l.k.store.Records() {
+	for r := range l.k.Store().Records() {
 		r.Received = 1
-		require.NoError(t, l.k.store.Put(r))
+		require.NoError(t, l.k.Store().Put(r))
 	}
 	for kind := range numJobs {
 		l.k.jobs.list[kind].next = l.now
 	}
 	l.step(Input{Kind: Tick})
 	for _, prefix := range []string{"", "other's "} {
-		l.k.store.Remove([]byte(prefix + "removed"))
-		rec, _ := l.k.store.Get([]byte(prefix + "expires"))
+		l.k.Store().Remove([]byte(prefix + "removed"))
+		rec, _ := l.k.Store().Get([]byte(prefix + "expires"))
 		rec.Expires = l.now
-		require.NoError(t, l.k.store.Put(rec))
+		require.NoError(t, l.k.Store().Put(rec))
 	}
 	l.hold("another's", "other", 0)
 	l.hold("other's another's", "other", 0) // it has come again
-	l.k.store.RemoveProvider([]byte("removed"), l.k.self)
-	require.NoError(t, l.k.store.AddProvider(ProviderRecord{Key: []byte("expires"), Provider: l.k.self, Expires: l.now}))
+	l.k.Store().RemoveProvider([]byte("removed"), l.k.self)
+	require.NoError(t, l.k.Store().AddProvider(ProviderRecord{Key: []byte("expires"), Provider: l.k.self, Expires: l.now}))
 	began := map[string]bool{"a": true}
 	l.hang = true
 	for n := 0; l.k.jobsWake() <= l.now; n++ {

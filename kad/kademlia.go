@@ -8,32 +8,31 @@ import (
 // Kademlia is a participant as pure state; see the package documentation for the loop that drives it.
 //
 // A node that does nothing is small: a million of them fit in 12 GiB. So what many share is behind a pointer (cfg, dir),
-// what only a running query needs is in the query, and what only a Step needs is in the Output.
+// what only a running query needs is in the query, and what only a Step needs is in the Output. And of a million nodes the one
+// that is stepped next is in no cache: what answering a FIND_NODE reads stands first, in four cache lines.
 type Kademlia struct {
-	cfg  *Config    // complete; never written to
-	dir  *Directory // private, or frozen and shared
-	self Peer
-	key  Key      // of self, as the table and decay of expiry need it
-	rng  rand.PCG // 16 bytes of state; the only source of chance: of bootstrap targets, and of when what runs by itself does
+	cfg      *Config    // complete; never written to
+	dir      *Directory // private, or frozen and shared
+	self     Peer
+	wanted   Mode // as configured or set
+	mode     Mode // what that amounts to at present
+	stepping bool
+	started  bool // it was stepped
+	table    Table
+	pacing   pacing // how long answers take
+	probes   probes // of peers that were not heard of for long
 
-	table Table
-	store Store
-	links []link // by handle: the peers that are connected
-
-	listen, external Addrs
-	wanted           Mode // as configured or set
-	mode             Mode // what that amounts to at present
-
+	links     []link   // by handle: the peers that are connected
 	queries   []*query // by id; those that run, and no others
 	lastQuery QueryID  // ids are never used again, so a late answer cannot reach a younger query
-	nextSweep Time     // of a private Directory; 0 before the first Step and for a frozen one
+	store     Store
+	schedule  schedule     // of bootstraps
+	jobs      jobs         // what is given out again
+	held      heldRequests // wait for the application's word
 
-	pacing   pacing       // how long answers take
-	held     heldRequests // wait for the application's word
-	jobs     jobs         // what is given out again
-	schedule schedule     // of bootstraps
-	probes   probes       // of peers that were not heard of for long
-	stepping bool
+	listen, external Addrs
+	rng              rand.PCG // 16 bytes of state; the only source of chance: of bootstrap targets, and of when what runs by itself does
+	nextSweep        Time     // of a private Directory; 0 before the first Step and for a frozen one
 }
 
 // New makes a participant with the given binary peer id and a MemoryStore. It does nothing until stepped. A frozen
@@ -55,15 +54,14 @@ func New(id []byte, dir *Directory, cfg Config) (*Kademlia, error) {
 // Init makes a participant in place. The configuration must be one of the presets or otherwise complete and checked; it
 // is shared, as the Directory is, by however many nodes a simulation has.
 func (k *Kademlia) Init(self Peer, dir *Directory, cfg *Config) {
-	*k = Kademlia{cfg: cfg, dir: dir, self: self, key: *dir.Key(self), wanted: cfg.Mode}
-	// Each node draws from a stream of its own, whatever the order in which nodes are stepped.
-	k.rng.Seed(cfg.Seed, binary.BigEndian.Uint64(k.key[8:]))
+	*k = Kademlia{cfg: cfg, dir: dir, self: self, wanted: cfg.Mode, store: nothing{}}
 	size := cfg.BucketSize
 	if size == 0 {
 		size = cfg.K
 	}
-	k.table.init(dir, k.key, size)
-	k.store = NewMemoryStore(cfg.Limits)
+	k.table.init(dir, *dir.Key(self), size)
+	// Each node draws from a stream of its own, whatever the order in which nodes are stepped.
+	k.rng.Seed(cfg.Seed, binary.BigEndian.Uint64(k.table.local[8:]))
 	k.mode = k.resolveMode()
 }
 
@@ -93,7 +91,18 @@ func (k *Kademlia) Table() *Table { return &k.table }
 
 // Store is the record store, to be looked at between two steps. What is changed in it by hand must not refer to handles
 // that the Directory does not have.
-func (k *Kademlia) Store() Store { return k.store }
+func (k *Kademlia) Store() Store { return k.keeping() }
+
+// Holds says whether anything was ever stored: as long as it is false, the Store need not be looked at, nor be made.
+func (k *Kademlia) Holds() bool { return k.store != Store(nothing{}) }
+
+// keeping is the store for what is to be kept: the first such thing makes it.
+func (k *Kademlia) keeping() Store {
+	if !k.Holds() {
+		k.store = NewMemoryStore(k.cfg.Limits)
+	}
+	return k.store
+}
 
 // SetStore replaces the store; before the first Step.
 func (k *Kademlia) SetStore(s Store) { k.store = s }

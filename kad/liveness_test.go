@@ -311,7 +311,7 @@ func TestSuspectsLeaveWithTheTable(t *testing.T) {
 	b := k.table.bucketOf(p.Peer)
 	for i := 0; len(k.table.pending) == 0; i++ {
 		next := PeerInfo{ID: fmt.Appendf(nil, "next %d", i)}
-		if key := KeyOf(next.ID); k.key.CommonPrefix(&key) == b {
+		if key := KeyOf(next.ID); k.table.local.CommonPrefix(&key) == b {
 			k.Step(now, Input{Kind: InConnected, Peer: next}, &out)
 			k.Step(now, Input{Kind: OpAddAddress, Peer: next, Addr: []byte("/mem/next")}, &out)
 		}

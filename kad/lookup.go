@@ -105,17 +105,29 @@ func (l *Lookup) Short() bool {
 
 // find is where a candidate stands, or where it would.
 func (l *Lookup) find(dist uint64, p Peer) (int, bool) {
-	return slices.BinarySearchFunc(l.peers, p, func(c candidate, p Peer) int {
-		switch {
-		case c.dist < dist:
-			return -1
-		case c.dist > dist:
-			return 1
-		case c.peer == p:
-			return 0
+	i, j := 0, len(l.peers)
+	for i < j {
+		if m := (i + j) / 2; l.peers[m].dist < dist {
+			i = m + 1
+		} else {
+			j = m
 		}
-		return l.target.Compare(l.dir.Key(c.peer), l.dir.Key(p))
-	})
+	}
+	return l.settle(i, dist, p)
+}
+
+// settle decides among those of one distance by whole keys: i is the first of them.
+func (l *Lookup) settle(i int, dist uint64, p Peer) (int, bool) {
+	for ; i < len(l.peers) && l.peers[i].dist == dist; i++ {
+		c := l.peers[i].peer
+		if c == p {
+			return i, true
+		}
+		if order := l.target.Compare(l.dir.Key(c), l.dir.Key(p)); order >= 0 {
+			return i, order == 0
+		}
+	}
+	return i, false
 }
 
 // candidate is a peer's entry in the list, nil if it has none. It is good until the next insert.
@@ -132,6 +144,11 @@ func (l *Lookup) distance(p Peer) uint64 { return l.dir.prefix(p) ^ l.target.Pre
 // insert adds a candidate and says at which place; -1 if it is known or too far.
 func (l *Lookup) insert(c candidate) int {
 	i, known := l.find(c.dist, c.peer)
+	return l.insertAt(i, known, c)
+}
+
+// insertAt is insert for a candidate of which it is known where it stands, or would.
+func (l *Lookup) insertAt(i int, known bool, c candidate) int {
 	limit := maxCandidates * max(l.want, l.alpha)
 	if known || i >= limit {
 		return -1
@@ -239,8 +256,19 @@ func (l *Lookup) Reply(p Peer, closer []Peer) bool {
 		hops++
 	}
 	progress := len(l.peers) < l.want
+	// An answer names the nearest first, as a rule, so each is looked for from where the one before stands: two sorted lists
+	// are merged.
+	at := 0
 	for _, near := range closer {
-		if i := l.insert(candidate{dist: l.distance(near), peer: near, hops: hops}); i >= 0 && i < l.want {
+		dist := l.distance(near)
+		if at > 0 && l.peers[at-1].dist >= dist {
+			at = 0
+		}
+		for at < len(l.peers) && l.peers[at].dist < dist {
+			at++
+		}
+		i, known := l.settle(at, dist, near)
+		if i = l.insertAt(i, known, candidate{dist: dist, peer: near, hops: hops}); i >= 0 && i < l.want {
 			progress = true
 		}
 	}

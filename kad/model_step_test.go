@@ -162,8 +162,8 @@ func TestPhasesOutOfTime(t *testing.T) {
 	cfg.PublicationInterval, cfg.ProvideInterval = Hour, Hour
 	k := newNode(t, cfg)
 	fill(t, k, 3)
-	require.NoError(t, k.store.Put(StoredRecord{Record: Record{Key: []byte("k"), Value: []byte("v"), Publisher: k.dir.ID(k.self), Received: 1}}))
-	require.NoError(t, k.store.AddProvider(ProviderRecord{Key: []byte("p"), Provider: k.self, Received: 1}))
+	require.NoError(t, k.Store().Put(StoredRecord{Record: Record{Key: []byte("k"), Value: []byte("v"), Publisher: k.dir.ID(k.self), Received: 1}}))
+	require.NoError(t, k.Store().AddProvider(ProviderRecord{Key: []byte("p"), Provider: k.self, Received: 1}))
 	k.Step(1, Input{Kind: Tick}, new(Output))
 	kinds := map[ResultKind]QueryErr{}
 	for _, ev := range silent(t, k, 1, 3*Hour) {
@@ -223,7 +223,7 @@ func TestExpiredOnArrival(t *testing.T) {
 		require.NoError(t, err)
 		k.Step(100, Input{Kind: PutRecord, Peer: PeerInfo{ID: []byte("p")}, Valid: v}, out)
 		require.Equal(t, RespondPutRecord, out.Commands[0].Kind)
-		_, ok := k.store.Get([]byte(key))
+		_, ok := k.Store().Get([]byte(key))
 		require.Equal(t, stored, ok, key)
 	}
 }

@@ -62,7 +62,7 @@ func TestBootstrapTargets(t *testing.T) {
 			require.Len(t, id, 34)
 			require.Equal(t, []byte{0x12, 0x20}, id[:2], "a peer id of SHA-256")
 			key := KeyOf(id)
-			require.Equal(t, b, k.key.CommonPrefix(&key))
+			require.Equal(t, b, k.table.local.CommonPrefix(&key))
 			require.False(t, seen[string(id)])
 			seen[string(id)] = true
 		}

@@ -29,7 +29,7 @@ func (k *Kademlia) startProviding(now Time, in *Input, out *Output) {
 // it lives for as long as it is announced, and dies if the job is turned off.
 func (k *Kademlia) provideAgain(now Time, own ProviderRecord, out *Output) {
 	own.Received, own.Expires = now, k.providerExpiry(now)
-	_ = k.store.AddProvider(own) // it is there: it takes no room
+	_ = k.keeping().AddProvider(own) // it is there: it takes no room
 	k.advance(now, k.newJob(now, ResRepublishProvider, own.Key, out), out)
 }
 
@@ -55,9 +55,9 @@ func (k *Kademlia) ownProvider(key []byte) (ProviderRecord, bool) {
 // as long as they take any: whoever fills the list of a key, or the store with keys, must not keep us from telling what
 // we have. In a list the one that came last makes room; of keys that others alone provide, the one farthest from us.
 func (k *Kademlia) provideHere(rec ProviderRecord) error {
-	err := k.store.AddProvider(rec)
+	err := k.keeping().AddProvider(rec)
 	if err == ErrMaxProviderKeys && k.dropFarthestKey() {
-		err = k.store.AddProvider(rec)
+		err = k.keeping().AddProvider(rec)
 	}
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (k *Kademlia) provideHere(rec ProviderRecord) error {
 		return nil
 	}
 	k.store.RemoveProvider(rec.Key, list[len(list)-1].Provider)
-	return k.store.AddProvider(rec)
+	return k.keeping().AddProvider(rec)
 }
 
 // dropFarthestKey forgets the key farthest from this node among those that it does not provide itself; false if there is
@@ -78,7 +78,7 @@ func (k *Kademlia) dropFarthestKey() bool {
 	foreign := false // whether last is provided by others alone, as far as it has been seen
 	consider := func() {
 		if foreign {
-			if at := KeyOf(last); farthest == nil || k.key.Compare(&far, &at) < 0 {
+			if at := KeyOf(last); farthest == nil || k.table.local.Compare(&far, &at) < 0 {
 				farthest, far = last, at
 			}
 		}

@@ -20,7 +20,7 @@ func announced(t *testing.T, k *Kademlia, keys int) {
 
 // keysOf are the keys that anybody provides.
 func keysOf(k *Kademlia) (keys []string) {
-	for r := range k.store.AllProviders() {
+	for r := range k.Store().AllProviders() {
 		keys = append(keys, string(r.Key))
 	}
 	slices.Sort(keys)
@@ -36,7 +36,7 @@ func TestOwnProviderRecord(t *testing.T) {
 	for now := Time(1); now < 4; now++ {
 		k.Step(now, Input{Kind: OpStartProviding, Key: []byte("key 0")}, &out)
 		require.NoError(t, out.Err)
-		list := k.store.Providers([]byte("key 0"), nil)
+		list := k.Store().Providers([]byte("key 0"), nil)
 		require.Len(t, list, 2)
 		own, ok := k.ownProvider([]byte("key 0"))
 		require.True(t, ok)
@@ -45,7 +45,7 @@ func TestOwnProviderRecord(t *testing.T) {
 	k.Step(4, Input{Kind: OpStopProviding, Key: []byte("key 0")}, &out)
 	_, ok := k.ownProvider([]byte("key 0"))
 	require.False(t, ok)
-	require.Len(t, k.store.Providers([]byte("key 0"), nil), 1)
+	require.Len(t, k.Store().Providers([]byte("key 0"), nil), 1)
 	k.Step(4, Input{Kind: OpStartProviding, Key: make([]byte, 81)}, &out)
 	require.ErrorIs(t, out.Err, ErrKeyLength)
 
@@ -65,7 +65,7 @@ func TestOwnKeysFindRoom(t *testing.T) {
 	others := keysOf(k)
 	slices.SortFunc(others, func(a, b string) int {
 		ka, kb := KeyOf([]byte(a)), KeyOf([]byte(b))
-		return k.key.Compare(&ka, &kb)
+		return k.table.local.Compare(&ka, &kb)
 	})
 	for i := range 5 {
 		k.Step(2, Input{Kind: OpStartProviding, Key: fmt.Appendf(nil, "own %d", i)}, &out)

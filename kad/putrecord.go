@@ -20,7 +20,7 @@ func (k *Kademlia) putRecord(now Time, in *Input, out *Output) {
 	if k.busy(out) { // before anything is stored: what is refused leaves no trace
 		return
 	}
-	if out.Err = k.store.Put(StoredRecord{Record: rec, Rank: in.Valid.rank}); out.Err != nil {
+	if out.Err = k.keeping().Put(StoredRecord{Record: rec, Rank: in.Valid.rank}); out.Err != nil {
 		return
 	}
 	if q := k.begin(now, ResPutRecord, rec.Key, out); q != nil {

@@ -37,7 +37,7 @@ func TestPendingDueTogether(t *testing.T) {
 		k.Step(now, Input{Kind: kind, Peer: k.dir.Info(p), Addr: []byte("addr")}, &out)
 	}
 	inBucket := func(b int, last byte) Peer {
-		key := k.key
+		key := k.table.local
 		key[b/8] ^= 0x80 >> (b % 8)
 		key[31] ^= last
 		p := k.dir.put(key)
@@ -241,7 +241,7 @@ func TestWaysIntoTheTable(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 31))
 	var out Output
 	in := func(now Time) PeerInfo { // a peer of bucket 0, whose address is known
-		p := k.dir.put(keyIn(rng, k.key, 0))
+		p := k.dir.put(keyIn(rng, k.table.local, 0))
 		k.dir.SetAddrs(p, Addrs("\x12\x01x"))
 		k.Step(now, Input{Kind: InConnected, Peer: PeerInfo{Peer: p}}, &out)
 		return PeerInfo{Peer: p}

@@ -247,7 +247,7 @@ func TestSchedule(t *testing.T) {
 		head := l.k.dir.Key(l.k.dir.Find([]byte("peer 0")))
 		for i := 1; l.k.table.NextPending() == 0; i++ { // one of its bucket, which has no room
 			id := fmt.Appendf(nil, "peer %d", i)
-			if key := KeyOf(id); l.k.key.CommonPrefix(&key) == l.k.key.CommonPrefix(head) {
+			if key := KeyOf(id); l.k.table.local.CommonPrefix(&key) == l.k.table.local.CommonPrefix(head) {
 				l.step(Input{Kind: InConnected, Peer: PeerInfo{ID: id}})
 				l.step(Input{Kind: OpAddAddress, Peer: PeerInfo{ID: id}, Addr: []byte("a")})
 			}

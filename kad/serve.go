@@ -193,7 +193,7 @@ func (k *Kademlia) storeReceived(now Time, v Valid) error {
 		return nil // it was too late when it came: acknowledged, as libp2p-kad does, and forgotten
 	}
 	rec.Received = now
-	return k.store.Put(StoredRecord{Record: rec, Rank: v.rank})
+	return k.keeping().Put(StoredRecord{Record: rec, Rank: v.rank})
 }
 
 // serveGetProviders answers with the providers and the nearest peers (libp2p-kad L503). The asker is listed if it is one
@@ -294,7 +294,7 @@ func (k *Kademlia) serveAddProvider(now Time, in *Input, out *Output) {
 
 // storeProvider stores that the asker provides what has the key.
 func (k *Kademlia) storeProvider(now Time, in *Input, addrs Addrs) error {
-	return k.store.AddProvider(ProviderRecord{
+	return k.keeping().AddProvider(ProviderRecord{
 		Key: in.Key, Provider: in.Peer.Peer, Addrs: addrs, Received: now, Expires: k.providerExpiry(now),
 	})
 }

@@ -147,16 +147,16 @@ func TestCountBetween(t *testing.T) {
 	var out Output
 	var farthest Key
 	for i := range farthest {
-		farthest[i] = ^k.key[i]
+		farthest[i] = ^k.table.local[i]
 	}
 	for b := range 200 { // each in a bucket of its own
-		key := k.key
+		key := k.table.local
 		key[b/8] ^= 0x80 >> (b % 8)
 		k.Step(1, Input{Kind: OpAddAddress, Peer: PeerInfo{Peer: k.dir.put(key)}, Addr: []byte("x")}, &out)
 	}
 	require.Equal(t, 200, k.table.countBetween(&farthest, 1000))
 	require.Equal(t, 63, k.table.countBetween(&farthest, 63))
-	require.Zero(t, k.table.countBetween(&k.key, 1000))
+	require.Zero(t, k.table.countBetween(&k.table.local, 1000))
 }
 
 // Where peers are named by handle alone, as in a simulation, an announcement still counts for its sender only.
@@ -311,7 +311,7 @@ func TestManyOwnEntries(t *testing.T) {
 		in.Providers = append(in.Providers, PeerInfo{ID: []byte("p"), Addrs: Addrs(nil).Add([]byte{byte(i)})})
 	}
 	k.Step(1, in, &out)
-	stored := k.store.Providers([]byte("k"), nil)
+	stored := k.Store().Providers([]byte("k"), nil)
 	require.Len(t, stored, 1)
 	require.Equal(t, maxOwnEntries, stored[0].Addrs.Len())
 }

@@ -26,7 +26,8 @@ func (k *Kademlia) step(now Time, in *Input, out *Output) {
 	if k.nextSweep == 0 && !k.dir.frozen {
 		k.nextSweep = now + Time(sweepInterval)
 	}
-	if k.jobs.list[0].since == 0 { // the first Step
+	if !k.started {
+		k.started = true
 		k.startJobs(now)
 	}
 	in.Peer.Peer = k.lookup(in.Peer) // once for all that follows

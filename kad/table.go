@@ -11,10 +11,10 @@ import "math/bits"
 // over consecutive memory. An insertion moves 5 KB at the most.
 type Table struct {
 	dir     *Directory
-	local   Key
 	k       int
 	entries []entry
 	offs    []uint16 // bucket b is entries[offs[b]:offs[b+1]]; as long as the deepest bucket used needs
+	local   Key
 	pending []pending
 }
 

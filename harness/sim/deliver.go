@@ -45,7 +45,7 @@ func (s *shard) delay(from, to kad.Peer, seq uint32) kad.Time {
 
 // ask sends a request.
 func (s *shard) ask(p kad.Peer, n *node, c *kad.Command, kind kad.InputKind) {
-	m := message{kind: kind, session: n.session, asker: p, query: c.Query, asked: s.now, key: c.Key}
+	m := message{kind: kind, client: n.client, session: n.session, asker: p, query: c.Query, asked: s.now, key: c.Key}
 	if kind == kad.PutRecord {
 		m.key = c.Record.Key
 		m.more().carry(&c.Record, s.now)
@@ -193,7 +193,7 @@ func (s *shard) deliver(p kad.Peer, n *node, from kad.Peer, m *message) {
 // wants says whether a table has no place for a peer yet, but would have one. Where no connections are kept a full bucket
 // takes nobody, so its node need not be told.
 func (s *shard) wants(p, peer kad.Peer) bool {
-	b, ok := s.w.kads[p].Table().Bucket(s.w.dir.Key(peer))
+	b, ok := s.w.kads[p].Table().BucketOf(peer)
 	return ok && b.Len() < s.w.bucket && !b.Contains(peer)
 }
 
@@ -228,11 +228,10 @@ func (s *shard) deliverRequest(p kad.Peer, n *node, from kad.Peer, m *message) {
 	if n.role != honest && s.misbehave(p, n, from, m) {
 		return
 	}
-	asker := &w.nodes[from]
 	switch {
 	case w.idle > 0:
 		s.connected(p, n, from, false)
-	case !asker.client && s.wants(p, from):
+	case !m.client && s.wants(p, from):
 		s.step(p, n, kad.Input{Kind: kad.ProtocolsChanged, Peer: kad.PeerInfo{Peer: from}, Supported: true})
 	}
 	if m.kind == dialled {

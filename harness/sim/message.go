@@ -12,6 +12,7 @@ type message struct {
 	err     kad.ErrorKind
 	deed    deed
 	dialled bool   // the asker was not connected when it asked
+	client  bool   // the asker serves nobody
 	n       uint8  // of closer
 	session uint32 // of the asker when it asked: one that has come back meanwhile takes no answer to a former life
 	asker   kad.Peer

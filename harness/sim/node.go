@@ -2,12 +2,15 @@ package sim
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/kadbench/kadbench/kad"
 )
 
 // node is what the world knows of a node beside its Kademlia: its place in time, its connections, what its application
 // waits for. Together with an idle Kademlia and its store these are some 900 bytes; the table comes to them.
+//
+// It is one cache line.
 type node struct {
 	wake     kad.Time // the one live wake among the events; 0: none. Others of this node are stale
 	digest   uint64
@@ -20,7 +23,23 @@ type node struct {
 	gone     bool // for ever
 	client   bool
 	conns    *connections // nil: none
-	running  []running    // the operations that its application waits for; nil for most
+	running  *[]running   // the operations that its application waits for; nil for most
+	_        [8]byte
+}
+
+// operations are those that a node's application waits for.
+func (n *node) operations() []running {
+	if n.running == nil {
+		return nil
+	}
+	return *n.running
+}
+
+// drop forgets one of them.
+func (n *node) drop(i int) {
+	if *n.running = slices.Delete(*n.running, i, i+1); len(*n.running) == 0 {
+		n.running = nil
+	}
 }
 
 // role is how a node behaves: 0 is as the specification says, others are adversaries.

@@ -60,8 +60,11 @@ func (s *shard) operate(p kad.Peer, n *node, m *message) {
 
 // begins begins a query and waits for its events, some of which may come in the very first step.
 func (s *shard) begins(p kad.Peer, n *node, in kad.Input, row Row) {
-	n.running = append(n.running, running{row: row})
-	at := len(n.running) - 1
+	if n.running == nil {
+		n.running = new([]running)
+	}
+	*n.running = append(*n.running, running{row: row})
+	at := len(*n.running) - 1
 	s.steps++
 	k := &s.w.kads[p]
 	k.Step(s.now, in, &s.out)
@@ -69,14 +72,13 @@ func (s *shard) begins(p kad.Peer, n *node, in kad.Input, row Row) {
 	if s.w.tracing && s.w.traces(p) {
 		s.note(p, &in)
 	}
-	n.running[at].query = s.out.Query
+	(*n.running)[at].query = s.out.Query
 	for i := range s.out.Commands {
 		s.carryOut(p, n, &s.out.Commands[i])
 	}
 	if s.out.Query == 0 { // refused at once
-		r := n.running[at].row
-		n.running = slices.Delete(n.running, at, at+1)
-		s.ended = append(s.ended, ended{row: r, at: s.now})
+		n.drop(at)
+		s.ended = append(s.ended, ended{row: row, at: s.now})
 	} else {
 		s.hear(p, n)
 	}
@@ -85,9 +87,10 @@ func (s *shard) begins(p kad.Peer, n *node, in kad.Input, row Row) {
 
 // spend adds the bytes of a message to the operation that it belongs to.
 func (n *node) spend(q kad.QueryID, size uint64) {
-	for i := range n.running {
-		if n.running[i].query == q {
-			n.running[i].row.Bytes += size
+	list := n.operations()
+	for i := range list {
+		if list[i].query == q {
+			list[i].row.Bytes += size
 		}
 	}
 }
@@ -99,18 +102,15 @@ func (s *shard) hear(p kad.Peer, n *node) {
 		if ev.Kind != kad.QueryProgressed {
 			continue
 		}
-		at := slices.IndexFunc(n.running, func(r running) bool { return r.query == ev.Query })
+		at := slices.IndexFunc(n.operations(), func(r running) bool { return r.query == ev.Query })
 		if at < 0 {
 			continue
 		}
-		r := &n.running[at]
+		r := &(*n.running)[at]
 		s.progressed(r, ev)
 		if ev.Step.Last {
 			s.end(r, ev)
-			n.running = slices.Delete(n.running, at, at+1)
-			if len(n.running) == 0 {
-				n.running = nil
-			}
+			n.drop(at)
 		}
 	}
 }
@@ -165,8 +165,8 @@ func (s *shard) end(r *running, ev *kad.Event) {
 
 // abandonAll ends the operations of a node that is gone: what became of them nobody will know.
 func (s *shard) abandonAll(p kad.Peer, n *node) {
-	for i := range n.running {
-		row := n.running[i].row
+	for _, r := range n.operations() {
+		row := r.row
 		row.Censored = true
 		row.Took = kad.Duration(s.now-s.w.start) - row.Began
 		s.ended = append(s.ended, ended{row: row, at: s.now})
@@ -177,8 +177,8 @@ func (s *shard) abandonAll(p kad.Peer, n *node) {
 // abandon ends those that have not ended when the world does.
 func (s *shard) abandon() {
 	for p := range s.w.nodes {
-		if n := &s.w.nodes[p]; len(n.running) > 0 && s.w.shardOf(kad.Peer(p)) == s.index {
-			s.w.result.Unfinished += len(n.running)
+		if n := &s.w.nodes[p]; n.running != nil && s.w.shardOf(kad.Peer(p)) == s.index {
+			s.w.result.Unfinished += len(*n.running)
 			s.now = s.w.now
 			s.abandonAll(kad.Peer(p), n)
 		}

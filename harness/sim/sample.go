@@ -136,6 +136,9 @@ func (w *World) held(s *Sample) {
 		if !w.nodes[p].up || w.nodes[p].role != honest {
 			continue
 		}
+		if !w.kads[p].Holds() {
+			continue
+		}
 		store := w.kads[p].Store()
 		for r := range store.Records() {
 			if r.Expires == 0 || r.Expires > w.now {

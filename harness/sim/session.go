@@ -9,7 +9,7 @@ import (
 )
 
 // sessions answers how long nodes stay and how long they are away. Every answer is a pure function of the seed, the
-// configuration, the node and the number of the stay, in integers; about 300 ns a draw, of which a session takes two.
+// configuration, the node and the number of the stay, in integers; about half a microsecond a draw, of which a session takes two.
 //
 // At the beginning the world has run for long already: a share stay/(stay+away) of the nodes is there, each somewhere in a
 // session. What is left of such a session has a distribution of its own, because long sessions are met more often than short

@@ -160,7 +160,7 @@ func (s *shard) stepOnly(p kad.Peer, n *node, in kad.Input) {
 	for i := range s.out.Commands {
 		s.carryOut(p, n, &s.out.Commands[i])
 	}
-	if len(n.running) > 0 {
+	if n.running != nil {
 		s.hear(p, n)
 	}
 }
