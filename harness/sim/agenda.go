@@ -48,6 +48,14 @@ func (a *agenda) init(w *World) {
 	slices.SortStableFunc(a.moments, func(x, y moment) int { return int(min(max(x.at-y.at, -1), 1)) })
 }
 
+// first is the key of the first operation; nil if there is none.
+func (a *agenda) first() []byte {
+	if !a.more {
+		return nil
+	}
+	return recordKey(a.w.cfg.Seed, a.shot.Kind, a.shot.Key)
+}
+
 // next is when the agenda has something to do.
 func (a *agenda) next() kad.Time {
 	at := never
@@ -147,7 +155,7 @@ func (a *agenda) someone() kad.Peer {
 // strike lets a fault begin or end for those that it hits.
 func (a *agenda) strike(m moment) {
 	w := a.w
-	for p := kad.Peer(1); int(p) < len(w.nodes); p++ {
+	for p := kad.Peer(1); int(p) <= w.cfg.Nodes; p++ {
 		if !exits(&w.cfg, m.fault, p) {
 			continue
 		}

@@ -61,6 +61,8 @@ func (c *Config) check() error {
 	if timeout := c.kademlia(kad.ModeServer).PeerTimeout; timeout < links.least() {
 		return fmt.Errorf("Kad.PeerTimeout: %d ns is less than the shortest delay, %d ns", timeout, links.least())
 	}
-	_, err = newSessions(c)
-	return err
+	if _, err = newSessions(c); err != nil {
+		return err
+	}
+	return checkFoes(c)
 }

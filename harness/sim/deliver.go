@@ -218,16 +218,21 @@ func (s *shard) unpack(x *extra, in *kad.Input) {
 
 // deliverRequest serves a request, if anybody is there to do so.
 func (s *shard) deliverRequest(p kad.Peer, n *node, from kad.Peer, m *message) {
-	w := s.w
 	if !n.up {
 		s.lost++
 		s.silence(p, n)
 		return
 	}
 	s.events++
-	if n.role != honest && s.misbehave(p, n, from, m) {
+	if n.role != honest && m.kind != dialled && s.misbehave(p, n, from, m) {
 		return
 	}
+	s.serve(p, n, from, m)
+}
+
+// serve lets a node's core answer the request that is being delivered.
+func (s *shard) serve(p kad.Peer, n *node, from kad.Peer, m *message) {
+	w := s.w
 	switch {
 	case w.idle > 0:
 		s.connected(p, n, from, false)

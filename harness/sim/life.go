@@ -52,6 +52,7 @@ func (s *shard) join(p kad.Peer, n *node, m *message) {
 		}
 		s.deed(s.now+max(stay, 1), p, &message{deed: toLeave, session: n.session})
 	}
+	s.arm(p, n)
 	s.setWake(p, n)
 }
 

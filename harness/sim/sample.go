@@ -101,15 +101,15 @@ func (w *World) sample() Sample {
 // some are nodes by chance among those that are there, each at most once; fewer if not so many are met.
 func (w *World) some(n int) []kad.Peer {
 	var list []kad.Peer
-	if n >= len(w.nodes) {
-		for p := 1; p < len(w.nodes); p++ {
+	if n >= w.cfg.Nodes {
+		for p := 1; p <= w.cfg.Nodes; p++ {
 			if w.nodes[p].up && w.nodes[p].role == honest {
 				list = append(list, kad.Peer(p))
 			}
 		}
 		return list
 	}
-	stride := uint64(len(w.nodes)-1) / uint64(n)
+	stride := uint64(w.cfg.Nodes) / uint64(n)
 	offset := mix(w.cfg.Seed, uint64(forSample), uint64(w.now))
 	for i := range uint64(n) {
 		p := 1 + i*stride + below(stir(offset^i), stride)

@@ -27,6 +27,7 @@ type World struct {
 	everyone *index
 	links    *links
 	sessions *sessions
+	foes     *foes
 	shards   []*shard
 	sizes    sizes
 
@@ -61,11 +62,14 @@ func New(ctx context.Context, cfg Config) (*World, error) {
 		return nil, err
 	}
 	w.settle()
+	w.plan.init(w)
+	if w.foes, err = newFoes(ctx, &cfg, w.plan.first()); err != nil {
+		return nil, err
+	}
 	w.intern()
 	if err := w.cast(ctx); err != nil {
 		return nil, err
 	}
-	w.plan.init(w)
 	w.samples.init(w)
 	w.result = Result{Seed: cfg.Seed, Nodes: cfg.Nodes, Shards: len(w.shards), Ready: time.Since(began), Heap: heap()}
 	return w, nil
@@ -107,9 +111,10 @@ func (w *World) settle() {
 // shardOf is which shard a node belongs to.
 func (w *World) shardOf(p kad.Peer) int { return int(p) % len(w.shards) }
 
-// intern gives every node its handle, its id and its address, and freezes the directory.
+// intern gives every node its handle, its id and its address, and freezes the directory. After the nodes stand the ghosts:
+// peers that liars name and that will never be there.
 func (w *World) intern() {
-	n := w.cfg.Nodes
+	n := w.cfg.Nodes + w.foes.ghosts
 	w.dir = kad.NewDirectory()
 	for p := kad.Peer(1); int(p) <= n; p++ {
 		id := w.idOf(p)
@@ -119,6 +124,10 @@ func (w *World) intern() {
 	w.kads = make([]kad.Kademlia, n+1)
 	w.nodes = make([]node, n+1)
 	w.since = make([]kad.Time, n+1)
+	for p := w.cfg.Nodes + 1; p <= n; p++ {
+		w.nodes[p].gone = true
+	}
+	w.foes.sort(w.dir)
 }
 
 // cast decides who is there at the beginning and what they know.
@@ -149,6 +158,7 @@ func (w *World) cast(ctx context.Context) error {
 		default:
 			n.up, n.session = true, 1
 			w.since[p] = w.start
+			s.arm(p, n)
 			if left > 0 {
 				s.deed(w.start+kad.Time(left), p, &message{deed: toLeave, session: 1})
 			}
@@ -173,7 +183,7 @@ func (s *shard) fill(ctx context.Context, there *index) {
 	var peers []kad.Peer
 	var seen []kad.Seen
 	span := uint64(max(w.servers.ProbeInterval, kad.Minute))
-	for p := kad.Peer(1); int(p) < len(w.nodes); p++ {
+	for p := kad.Peer(1); int(p) <= w.cfg.Nodes; p++ {
 		if w.shardOf(p) != s.index || !w.nodes[p].up {
 			continue
 		}
@@ -293,9 +303,9 @@ func (w *World) finish() {
 		r.Lost += s.lost
 		r.Bytes += s.bytes
 	}
-	r.LoadOf = make([]uint32, len(w.nodes))
+	r.LoadOf = make([]uint32, w.cfg.Nodes+1)
 	digest := w.cfg.Seed
-	for p := 1; p < len(w.nodes); p++ {
+	for p := 1; p <= w.cfg.Nodes; p++ {
 		n := &w.nodes[p]
 		digest = fold(digest, n.digest)
 		r.LoadOf[p] = n.answered
