@@ -7,10 +7,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kballard/go-shellquote"
 
@@ -89,7 +87,7 @@ func (c *checkCmd) check(a *app, after func()) error {
 				given[f.Name()] = arg
 			}
 		}
-		log, err = record.Create(dir, record.Run{Version: version, Command: os.Args, Seed: *c.Seed, Targets: given})
+		log, err = openLog(dir, record.Run{Seed: *c.Seed, Targets: given})
 		return err
 	}
 	if c.Out != "" { // asked for: then it is there even if nothing can run
@@ -102,13 +100,13 @@ func (c *checkCmd) check(a *app, after func()) error {
 		err = cfg.Check()
 	}
 	if err == nil && log == nil {
-		err = open(filepath.Join("kadbench-out", time.Now().Format("2006-01-02T15-04-05")))
+		err = open("")
 	}
 	if err == nil {
 		err = saveInputs(log, c, cfg)
 	}
 	if err != nil {
-		return c.abandon(log, err)
+		return abandon(log, c.Profile, err)
 	}
 
 	progress := a.progress(cfg.Targets, len(run.Select(cfg)))
@@ -116,7 +114,7 @@ func (c *checkCmd) check(a *app, after func()) error {
 	result, err := run.Check(a.ctx, *cfg)
 	progress.close()
 	if result == nil {
-		return c.abandon(log, err)
+		return abandon(log, c.Profile, err)
 	}
 	if unused := unusedKnown(cfg.Known, result.Versions); err == nil && len(unused) > 0 {
 		result.Notes = append(result.Notes, unused...)
@@ -165,14 +163,8 @@ func (c *checkCmd) show(a *app, s record.Summary, notes []string, err error, aft
 		for _, note := range notes {
 			fmt.Fprintf(a.stderr, "note: %s\n", report.Clean(note))
 		}
-	} else {
-		l, readErr := report.Load(s.Log)
-		if readErr != nil {
-			return fmt.Errorf("%w: %w", run.ErrHarness, readErr)
-		}
-		if err := report.Text(a.stdout, l, a.textOptions(c.Profile)); err != nil {
-			return err
-		}
+	} else if err := a.printLog(s.Log, c.Profile); err != nil {
+		return err
 	}
 	a.writePage(s.Log)
 	if after != nil {
@@ -184,15 +176,6 @@ func (c *checkCmd) show(a *app, s record.Summary, notes []string, err error, aft
 			end.err = errors.New("no case failed, but the expected failures of --known are stale: see the notes")
 		}
 		return end
-	}
-	return err
-}
-
-// abandon ends a log of a run that could not begin.
-func (c *checkCmd) abandon(log *record.Writer, err error) error {
-	if log != nil {
-		log.Write(record.Entry{Type: record.TypeNote, Text: err.Error()})
-		log.Close(record.Summary{Profile: c.Profile, Exit: run.ExitCode(err)})
 	}
 	return err
 }
@@ -309,10 +292,8 @@ func self() string {
 
 // saveInputs puts beside the log what is needed to repeat the run.
 func saveInputs(log *record.Writer, c *checkCmd, cfg *run.Config) error {
-	for _, p := range run.Select(cfg) {
-		if err := log.Input(p.File, p.Source); err != nil {
-			return err
-		}
+	if err := savePlans(log, run.Select(cfg)); err != nil {
+		return err
 	}
 	for _, name := range c.Known {
 		src, err := os.ReadFile(name)
@@ -323,5 +304,5 @@ func saveInputs(log *record.Writer, c *checkCmd, cfg *run.Config) error {
 			return err
 		}
 	}
-	return log.Input("command", []byte(shellquote.Join(os.Args...)+"\n"+fmt.Sprintf("seed %d\nkadbench %s\n", *c.Seed, version)))
+	return saveCommand(log, *c.Seed)
 }

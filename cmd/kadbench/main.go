@@ -26,6 +26,7 @@ type cli struct {
 	Cases   casesCmd   `cmd:"" help:"List the cases: id, level, clause, needs."`
 	Report  reportCmd  `cmd:"" help:"Make a report from the logs of runs: text, md, html, junit, tap, json."`
 	Known   knownCmd   `cmd:"" help:"Write the failures of runs as known ones, or validate such files."`
+	Sim     simCmd     `cmd:"" help:"Simulate networks of the reference implementation, up to millions of nodes."`
 	Record  recordCmd  `cmd:"" help:"Write down what a target answers to a plan, or what a client asks."`
 	Replay  replayCmd  `cmd:"" help:"Hold a recorded exchange against a target, and show the first difference."`
 	Serve   serveCmd   `cmd:"" help:"Run the reference node as a server."`
@@ -59,7 +60,7 @@ func main() {
 }
 
 // main runs the command and returns the exit code: 0 ok, 1 failed, 2 usage or nothing matched, 3 a target could not be
-// reached, 4 the harness itself, 130 interrupted.
+// reached, 4 the harness itself, 5 a need of a simulation was missed, 130 interrupted.
 func (a *app) main(args []string) int {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("kadbench"), kong.Description(description),

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kadbench/kadbench/harness/plan"
@@ -24,6 +26,7 @@ type SimConfig struct {
 	Nodes  int           // of each world
 	Shards int           // of each world
 	For    time.Duration // simulated time in which operations begin: loads that last for a time last until it
+	Point  string        // only the points of the sweep with these settings: alpha=3 k=20; "": all
 	Wire   bool          // encode and decode every message
 	Trace  []kad.Peer    // nodes whose steps go to Steps
 
@@ -37,9 +40,10 @@ type SimConfig struct {
 	Digests *Digests
 	Record  bool
 
-	Log      *record.Writer                         // nil: nowhere
-	Command  func(p *plan.Plan, seed uint64) string // that repeats a run; nil: none is told
-	Progress func(SimEvent)                         // called from one goroutine; nil: nobody
+	Log *record.Writer // nil: nowhere
+	// Command is the one that repeats a run, at being the point of its sweep; nil: none is told.
+	Command  func(p *plan.Plan, at string, seed uint64) string
+	Progress func(SimEvent) // called from one goroutine; nil: nobody
 
 	world func(context.Context, sim.Config) (simulated, error) // nil: sim.New
 }
@@ -51,26 +55,12 @@ type simulated interface {
 
 func newSimulated(ctx context.Context, cfg sim.Config) (simulated, error) { return sim.New(ctx, cfg) }
 
-// Point is what a plan's sweep chose for one run; empty without a sweep.
-type Point []plan.Setting
-
-// String is the point as it stands on a sweep line: alpha=3 k=20.
-func (p Point) String() string {
-	text := ""
-	for i, s := range p {
-		if i > 0 {
-			text += " "
-		}
-		text += s.Name + "=" + s.Value
-	}
-	return text
-}
-
 // SimEvent tells how far a simulation is.
 type SimEvent struct {
 	Plan      string
-	Point     Point
-	Run, Runs int // the first run is 1
+	Point     string // the point of its sweep: alpha=3 k=20
+	Run, Runs int    // the first run is 1
+	Ended     bool   // the run is over
 	sim.Progress
 }
 
@@ -83,7 +73,7 @@ type SimReport struct {
 // SimRun is one run: one point of a plan's sweep.
 type SimRun struct {
 	Plan    *plan.Plan
-	Point   Point
+	Point   []plan.Setting   // what the sweep chose
 	Repeat  string           // the command that repeats it
 	Needs   []record.NeedGot // none if it did not come to its end
 	Digest  string           // 16 hexadecimal digits
@@ -93,7 +83,7 @@ type SimRun struct {
 	index   int  // of the plan's
 	altered bool // the command chose other nodes, or another seed, than the plan
 	shards  int
-	config  sim.Config
+	config  sim.Config // after the run: what tells it apart alone
 	world   *plan.Simulation
 	figures *figures
 }
@@ -140,7 +130,7 @@ func (c *SimConfig) simulate(ctx context.Context, report *SimReport) error {
 			break
 		}
 		report.Runs = append(report.Runs, r)
-		err = c.carryOut(ctx, r, rows, SimEvent{Plan: r.Plan.Header.ID, Point: r.Point, Run: i + 1, Runs: len(runs)})
+		err = c.carryOut(ctx, r, rows, SimEvent{Plan: r.Plan.Header.ID, Point: r.world.At(), Run: i + 1, Runs: len(runs)})
 		if len(r.Missed()) > 0 {
 			missed++
 		}
@@ -153,6 +143,13 @@ func (c *SimConfig) simulate(ctx context.Context, report *SimReport) error {
 	if err == nil && missed > 0 {
 		err = fmt.Errorf("%w: in %d of %d runs", ErrNeed, missed, len(runs))
 	}
+	return err
+}
+
+// Check says why the plans cannot be simulated, an ErrUsage: what a world refuses, what does not fit in memory, a node that is
+// not there, a plan that is none.
+func (c *SimConfig) Check() error {
+	_, err := c.runs()
 	return err
 }
 
@@ -169,7 +166,11 @@ func (c *SimConfig) runs() (runs []*SimRun, err error) {
 		if !p.Simulated() {
 			return nil, usage("plan %s: it is a case, not a simulation; kadbench check --plan %s runs it", p.File, p.File)
 		}
+		before := len(runs)
 		for i, s := range p.Simulations() {
+			if !within(s.Point, c.Point) {
+				continue
+			}
 			for _, point := range s.Point {
 				if point.Name == "nodes" && c.Nodes != 0 || point.Name == "seed" && c.Seed != nil {
 					return nil, usage("plan %s: its sweep chooses %s, and so does the command: one of the two was expected", p.File, point.Name)
@@ -190,15 +191,28 @@ func (c *SimConfig) runs() (runs []*SimRun, err error) {
 			r := &SimRun{Plan: p, Point: s.Point, number: len(runs), index: i, config: cfg, world: s}
 			r.altered = cfg.Nodes != s.World.Nodes || cfg.Seed != s.World.Seed
 			if c.Command != nil {
-				r.Repeat = c.Command(p, cfg.Seed)
+				r.Repeat = c.Command(p, s.At(), cfg.Seed)
 			}
 			runs = append(runs, r)
+		}
+		if len(runs) == before {
+			return nil, usage("plan %s: no point of its sweep has %s", p.File, c.Point)
 		}
 	}
 	if len(runs) == 0 {
 		return nil, usage("no plan to simulate")
 	}
 	return runs, nil
+}
+
+// within says whether a point has all of these settings.
+func within(point []plan.Setting, at string) bool {
+	for _, word := range strings.Fields(at) {
+		if !slices.ContainsFunc(point, func(s plan.Setting) bool { return s.Name+"="+s.Value == word }) {
+			return false
+		}
+	}
+	return true
 }
 
 // carryOut makes a world, runs it, judges what came out, and logs all of it. What there is of a run that did not come to its
@@ -240,6 +254,9 @@ func (c *SimConfig) carryOut(ctx context.Context, r *SimRun, rows *rowWriter, e 
 		}
 	}
 	keep(c.ended(r, result, err))
+	if e.Ended = true; c.Progress != nil {
+		c.Progress(e)
+	}
 	if err == nil {
 		err = kept
 	}

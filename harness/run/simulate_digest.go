@@ -84,7 +84,7 @@ func (d *Digests) Text() []byte {
 }
 
 func (r *SimRun) digestKey() digestKey {
-	return digestKey{r.Plan.Header.ID, r.config.Nodes, r.config.Seed, r.Point.String()}
+	return digestKey{r.Plan.Header.ID, r.config.Nodes, r.config.Seed, r.world.At()}
 }
 
 // digestNeed holds the digest of a run against what its plan says. What was run otherwise than the plan says has another
@@ -108,9 +108,7 @@ func (c *SimConfig) wantedDigest(r *SimRun, n plan.Need) (digest, why string) {
 	if c.For != 0 {
 		return "", "--for changes what happens"
 	}
-	name, named := strings.CutPrefix(n.Digest, "@")
-	own := r.Plan.Fixtures[name]
-	if named && name == "fixtures" && own == nil {
+	if n.Digest == plan.SuiteDigests && r.Plan.Fixtures["fixtures"] == nil {
 		if c.Record {
 			c.Digests.known[r.digestKey()] = r.Digest
 		}
@@ -122,12 +120,15 @@ func (c *SimConfig) wantedDigest(r *SimRun, n plan.Need) (digest, why string) {
 	if r.altered {
 		return "", "the plan's is of other nodes or another seed"
 	}
+	name, named := strings.CutPrefix(n.Digest, "@")
 	if !named {
 		return n.Digest, ""
 	}
 	var lines []string // one for each point of the sweep
-	if own != nil {
-		lines = slices.DeleteFunc(strings.Fields(own.Text), func(word string) bool { return len(word) != 16 })
+	for line := range strings.Lines(textOf(r.Plan, name)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
 	}
 	if r.index >= len(lines) {
 		return "", fmt.Sprintf("@%s has none for this point", name)

@@ -1,10 +1,9 @@
 package run
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,17 +30,17 @@ func (c *SimConfig) sampled(r *SimRun, s record.Sample) error {
 func (c *SimConfig) ended(r *SimRun, result *sim.Result, err error) error {
 	o := r.figures.line()
 	o.Number, o.Digest, o.Needs = r.number, r.Digest, r.Needs
-	if err != nil && !errors.Is(err, ErrNeed) {
-		o.Error = err.Error()
-	}
 	if result != nil {
-		o.Until, o.Stopped, o.Cost = time.Duration(result.Until), result.Stopped, costOf(result)
+		o.Until, o.Cost = time.Duration(result.Until), costOf(result)
+	}
+	if o.Stopped = errors.Is(err, context.Canceled); err != nil && !o.Stopped {
+		o.Error = err.Error()
 	}
 	r.Outcome = &o
 	return c.Log.Write(record.Entry{Type: record.TypeOutcome, Outcome: &o})
 }
 
-func settings(p Point) (out []record.Setting) {
+func settings(p []plan.Setting) (out []record.Setting) {
 	for _, s := range p {
 		out = append(out, record.Setting{Name: s.Name, Value: s.Value})
 	}
@@ -118,11 +117,5 @@ func (r *SimRun) Summary() record.SimulationSummary {
 
 // String says in one line where a run is in its plan: the plan, and the point of its sweep.
 func (r *SimRun) String() string {
-	if len(r.Point) == 0 {
-		return r.Plan.Header.ID
-	}
-	return fmt.Sprintf("%s (%s)", r.Plan.Header.ID, r.Point)
+	return strings.TrimSpace(r.Plan.Header.ID + " " + r.world.At())
 }
-
-// Seed is the seed of the run.
-func (r *SimRun) Seed() string { return strconv.FormatUint(r.config.Seed, 10) }

@@ -37,7 +37,7 @@ func (w *rowWriter) write(r *SimRun, row sim.Row) error {
 		return nil
 	}
 	whole := func(n int64) string { return strconv.FormatInt(n, 10) }
-	w.line = append(w.line[:0], r.Plan.Header.ID, r.Point.String(), kindNames[row.Op.Kind], strconv.FormatUint(row.Op.Key, 10),
+	w.line = append(w.line[:0], r.Plan.Header.ID, r.world.At(), kindNames[row.Op.Kind], strconv.FormatUint(row.Op.Key, 10),
 		whole(int64(row.Op.At)), whole(int64(row.Node)), whole(int64(row.Began)), whole(int64(row.Took)), whole(int64(row.First)),
 		whole(int64(row.Requests)), whole(int64(row.Failed)), whole(int64(row.Hops)), whole(int64(row.Bytes)),
 		whole(int64(row.Found)), whole(int64(row.True)), whole(int64(row.Sought)),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"runtime"
 	"time"
 
 	"github.com/kadbench/kadbench/fixtures"
@@ -35,6 +36,9 @@ func worldOf(p *plan.Plan, s *plan.Simulation, c *SimConfig) (sim.Config, error)
 	}
 	if c.Shards != 0 {
 		cfg.Shards = c.Shards
+	}
+	if cfg.Shards == 0 { // as the world would, so that the log can say it
+		cfg.Shards = min(runtime.GOMAXPROCS(0), cfg.Nodes)
 	}
 	if w.Tables == "grown" {
 		cfg.Tables = sim.Grown

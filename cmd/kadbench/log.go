@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+
+	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/record"
+	"github.com/kadbench/kadbench/harness/report"
+	"github.com/kadbench/kadbench/harness/run"
+)
+
+// What the verbs that run something share about their logs.
+
+// openLog makes the log of a run in dir, or where dir is empty in a new directory below kadbench-out.
+func openLog(dir string, r record.Run) (*record.Writer, error) {
+	if dir == "" {
+		dir = filepath.Join("kadbench-out", time.Now().Format("2006-01-02T15-04-05"))
+	}
+	r.Version, r.Command = version, os.Args
+	return record.Create(dir, r)
+}
+
+// savePlans and saveCommand put beside the log what is needed to repeat the run.
+func savePlans(log *record.Writer, plans []*plan.Plan) error {
+	for _, p := range plans {
+		if err := log.Input(p.File, p.Source); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func saveCommand(log *record.Writer, seed uint64) error {
+	return log.Input("command", []byte(shellquote.Join(os.Args...)+"\n"+fmt.Sprintf("seed %d\nkadbench %s\n", seed, version)))
+}
+
+// abandon ends the log, if there is one, of a run that could not begin. profile is that of its summary.
+func abandon(log *record.Writer, profile string, err error) error {
+	if log != nil {
+		log.Write(record.Entry{Type: record.TypeNote, Text: err.Error()})
+		log.Close(record.Summary{Profile: profile, Exit: run.ExitCode(err)})
+	}
+	return err
+}
+
+// printLog prints the report of a log that was just written.
+func (a *app) printLog(path, profile string) error {
+	l, err := report.Load(path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", run.ErrHarness, err)
+	}
+	return report.Text(a.stdout, l, a.textOptions(profile))
+}
