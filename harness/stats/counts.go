@@ -45,6 +45,9 @@ func (c *Counts) Min() int64 {
 	return 0
 }
 
+// Censored is 0: no count is cut short.
+func (c *Counts) Censored() uint64 { return 0 }
+
 // Max is the greatest of them, 0 of none.
 func (c *Counts) Max() int64 { return int64(max(len(c.of)-1, 0)) }
 

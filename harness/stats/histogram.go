@@ -15,35 +15,34 @@ const digits = 3
 // ready. It is counts all through, so neither the order of its samples nor that of merging changes anything.
 type Histogram struct {
 	seen, cut *hdrhistogram.Histogram
-	mean      Mean // of seen, as are the two below
+	mean      Mean // of all, as are the two below
 	min, max  int64
 }
 
 // Add takes a sample; one below 0 counts as 0.
 func (h *Histogram) Add(v int64) {
-	v = max(v, 0)
 	if v > Longest {
-		h.Censor(Longest)
+		h.Censor(v)
 		return
 	}
-	record(&h.seen, v)
+	h.record(&h.seen, max(v, 0))
+}
+
+// Censor takes a sample that was cut short: how long something had taken when it was given up or nobody looked any longer.
+func (h *Histogram) Censor(v int64) { h.record(&h.cut, min(max(v, 0), Longest)) }
+
+func (h *Histogram) record(to **hdrhistogram.Histogram, v int64) {
+	if *to == nil {
+		*to = hdrhistogram.New(1, Longest, digits)
+	}
+	if err := (*to).RecordValue(v); err != nil {
+		panic("stats: " + err.Error()) // the value is within the range
+	}
 	if h.mean.N() == 0 {
 		h.min = v
 	}
 	h.mean.Add(uint64(v))
 	h.min, h.max = min(h.min, v), max(h.max, v)
-}
-
-// Censor takes a sample that was cut short: how long something had taken when it was given up or nobody looked any longer.
-func (h *Histogram) Censor(v int64) { record(&h.cut, min(max(v, 0), Longest)) }
-
-func record(h **hdrhistogram.Histogram, v int64) {
-	if *h == nil {
-		*h = hdrhistogram.New(1, Longest, digits)
-	}
-	if err := (*h).RecordValue(v); err != nil {
-		panic("stats: " + err.Error()) // the value is within the range
-	}
 }
 
 // Merge adds the samples of another.
@@ -68,9 +67,10 @@ func (h *Histogram) Merge(o *Histogram) {
 }
 
 // N is how many samples there are, those that were cut short included.
-func (h *Histogram) N() uint64 { return h.mean.N() + h.Censored() }
+func (h *Histogram) N() uint64 { return h.mean.N() }
 
-// Censored is how many samples were cut short.
+// Censored is how many samples were cut short. Each of them counts in Min, Max and Mean as far as it went, so with one or
+// more the true maximum and mean are greater.
 func (h *Histogram) Censored() uint64 {
 	if h.cut == nil {
 		return 0
@@ -78,13 +78,13 @@ func (h *Histogram) Censored() uint64 {
 	return uint64(h.cut.TotalCount())
 }
 
-// Min is the least of the samples that were seen to their end, exactly; 0 of none.
+// Min is the least sample, exactly; 0 of none.
 func (h *Histogram) Min() int64 { return h.min }
 
-// Max is the greatest of them.
+// Max is the greatest.
 func (h *Histogram) Max() int64 { return h.max }
 
-// Mean is theirs: with Censored above 0 the true mean is greater.
+// Mean is the mean with its interval.
 func (h *Histogram) Mean() Interval { return h.mean.Interval() }
 
 // Quantile is a percentile of all samples, right to a thousandth; p is between 0 and 1.
