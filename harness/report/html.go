@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -23,15 +24,24 @@ import (
 // base64), which are unpacked when the case is opened. What peers said is put into the page as text only, and the page's
 // own policy forbids every request, and every script but ours.
 //
-//go:embed html
+//go:embed html assets
 var files embed.FS
 
 // scripts in the order in which they are joined.
-var scripts = []string{"html/base.js", "html/matrix.js", "html/frames.js", "html/case.js", "html/clauses.js", "html/main.js"}
+var scripts = []string{"html/dom.js", "html/base.js", "html/matrix.js", "html/frames.js", "html/case.js", "html/clauses.js", "html/main.js"}
 
-// HTML writes the log as one page.
+// ErrMixed says that a page shows either the verdicts on cases or simulations.
+var ErrMixed = errors.New("report: html: a page for logs of cases, or for logs of simulations, was expected; give them apart")
+
+// HTML writes the log as one page: the matrix of cases and targets, or the plots of simulations.
 func HTML(w io.Writer, l *Log, o Options) error {
 	o = o.withDefaults(l)
+	switch {
+	case len(l.Simulations) > 0 && len(l.Results) > 0:
+		return ErrMixed
+	case len(l.Simulations) > 0:
+		return simulations(w, l)
+	}
 	found, err := l.exchanges()
 	if err != nil {
 		return err
@@ -48,41 +58,58 @@ func HTML(w io.Writer, l *Log, o Options) error {
 			return fmt.Errorf("report: html: %s: %w", c.ID, err)
 		}
 	}
-	var script bytes.Buffer
-	script.WriteString("'use strict';\n(() => {\n")
-	for _, name := range scripts {
-		src, err := files.ReadFile(name)
-		if err != nil {
-			return fmt.Errorf("report: html: %w", err)
-		}
-		script.Write(src)
+	return frame(w, "page.html", scripts, []string{"html/style.css"}, framed{Title: data.Title, Page: data, Chunks: template.HTML(chunks.String())})
+}
+
+// framed is what the frame of every page takes.
+type framed struct {
+	Title  string
+	Page   any // what the template shows
+	Chunks template.HTML
+	Policy string
+	Style  template.CSS
+	Script template.JS
+}
+
+// frame writes a page: its template with the scripts and styles put in, and a policy that allows nothing but these.
+func frame(w io.Writer, page string, scripts, styles []string, f framed) error {
+	script, err := joined(scripts)
+	if err != nil {
+		return err
 	}
-	script.WriteString("})();\n")
-	style, err := files.ReadFile("html/style.css")
+	script = "'use strict';\n(() => {\n" + script + "})();\n"
+	style, err := joined(styles)
+	if err != nil {
+		return err
+	}
+	t, err := template.New(page).ParseFS(files, "html/frame.html", "html/"+page)
 	if err != nil {
 		return fmt.Errorf("report: html: %w", err)
 	}
-	t, err := template.New("page.html").ParseFS(files, "html/page.html")
-	if err != nil {
-		return fmt.Errorf("report: html: %w", err)
-	}
-	err = t.Execute(w, struct {
-		*page
-		Policy string
-		Style  template.CSS
-		Script template.JS
-		Chunks template.HTML
-	}{data, fmt.Sprintf("default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src '%s'; script-src '%s'", digest(style), digest(script.Bytes())),
-		template.CSS(style), template.JS(script.String()), template.HTML(chunks.String())})
-	if err != nil {
+	f.Policy = fmt.Sprintf("default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src '%s'; script-src '%s'", digest(style), digest(script))
+	f.Style, f.Script = template.CSS(style), template.JS(script)
+	if err := t.Execute(w, f); err != nil {
 		return fmt.Errorf("report: html: %w", err)
 	}
 	return nil
 }
 
+// joined is the text of several files.
+func joined(names []string) (string, error) {
+	var b strings.Builder
+	for _, name := range names {
+		src, err := files.ReadFile(name)
+		if err != nil {
+			return "", fmt.Errorf("report: html: %w", err)
+		}
+		b.Write(src)
+	}
+	return b.String(), nil
+}
+
 // digest is how a policy names a script or a style.
-func digest(b []byte) string {
-	sum := sha256.Sum256(b)
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
@@ -236,22 +263,10 @@ func (v *verdict) Word() string {
 }
 
 func newPage(l *Log, o Options) *page {
-	p := &page{Profile: o.Profile, Profiles: l.Profiles(), Clauses: o.Clauses, Failures: []record.Failure{}, Cases: []pageCase{},
+	p := &page{Profile: o.Profile, Runs: l.pageRuns(), Profiles: l.Profiles(), Clauses: o.Clauses, Failures: []record.Failure{}, Cases: []pageCase{},
 		Limits: map[string]int{"head": maxHead, "tail": maxTail, "frame": maxFrame, "log": record.MaxBytes}}
 	if p.Clauses == nil {
 		p.Clauses = []Clause{}
-	}
-	for _, part := range l.parts() {
-		run := pageRun{Path: Clean(part.Path), Version: Clean(part.Run.Version), Command: Clean(strings.Join(part.Run.Command, " ")),
-			Seed: fmt.Sprint(part.Run.Seed), Started: part.Run.Started.UTC().Format("2006-01-02 15:04:05 UTC"),
-			Machine: Clean(fmt.Sprintf("%s, %s, %s", part.Run.Go, part.Run.OS, Plural(part.Run.CPUs, "CPU")))}
-		for _, c := range part.runSuite().Cases {
-			run.Notes = append(run.Notes, Clean(c.Error.Message))
-		}
-		for _, n := range part.Notes {
-			run.Notes = append(run.Notes, Clean(n))
-		}
-		p.Runs = append(p.Runs, run)
 	}
 	for _, t := range l.Targets {
 		one := pageTarget{Name: Clean(t.Name), Version: Clean(t.Version), Given: Clean(l.run(t).Run.Targets[orElse(t.As, t.Name)])}

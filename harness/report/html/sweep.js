@@ -1,0 +1,82 @@
+// What changes along a sweep: one parameter on x, a line for each value of the next, a panel for each of the rest.
+
+const figuresOf = (run, kind) => run.outcome ? run.outcome.figures.find(f => f.kind === kind) : undefined;
+const quantileOf = (d, p) => d && d.quantiles.find(q => q.p === p);
+
+// measures are the figures that a sweep compares: value, interval, and what stands in the place of a value.
+const ofQuantile = p => f => {
+  const q = quantileOf(f.took_ms, p);
+  return !q ? {} : q.few ? {note: 'too few'} : {v: q.v, low: q.low, high: q.high, note: q.at_least ? '≥ ' + millis(q.v) : undefined};
+};
+const ofRatio = name => f => f[name] && f[name].of ? {v: f[name].n / f[name].of, low: f[name].low, high: f[name].high} : {};
+const ofMean = name => f => f[name] && f[name].n ? {v: f[name].mean} : {};
+const measures = [
+  {title: 'Latency, median', y: {label: 'p50', format: millis}, get: ofQuantile(50)},
+  {title: 'Latency, 99th percentile', y: {label: 'p99', format: millis}, get: ofQuantile(99)},
+  {title: 'Requests of an operation', y: {label: 'RPCs, mean', format: number}, get: ofMean('requests')},
+  {title: 'Recall', y: {label: 'recall', format: recall, share: true}, get: ofRatio('recall')},
+  {title: 'Success', y: {label: 'operations', format: percent, share: true}, get: ofRatio('success')},
+  {title: 'Hops', y: {label: 'hops, mean', format: number}, get: ofMean('hops')},
+  {title: 'Dead peers met', y: {label: 'failed requests, mean', format: number}, get: ofMean('failed')},
+  {title: 'Traffic of an operation', y: {label: 'bytes, mean', format: bytes}, get: ofMean('bytes')},
+];
+
+// valuesOf an axis, in the order in which the runs have them.
+const valuesOf = (e, axis) => [...new Set(e.runs.map(r => r.point[axis]))];
+
+// linesOf are those of one panel: runs that agree with fixed, over x, by the values of axis by (or by kind, if by is -1).
+function linesOf(e, x, by, fixed, kinds, get) {
+  const xs = valuesOf(e, x);
+  const here = e.runs.filter(r => fixed.every(([axis, value]) => r.point[axis] === value));
+  const line = (name, kind, runs) => {
+    const l = {name, at: [], v: [], low: [], high: [], note: []};
+    for (const r of runs) {
+      const f = figuresOf(r, kind), got = f ? get(f) : {};
+      l.at.push(xs.indexOf(r.point[x]));
+      for (const key of ['v', 'low', 'high', 'note']) l[key].push(got[key] ?? null);
+    }
+    return l;
+  };
+  const lines = by < 0 ? kinds.map(k => line(k, k, here)) : valuesOf(e, by).map(v => line(e.axes[by] + '=' + v, kinds[0], here.filter(r => r.point[by] === v)));
+  return lines.filter(l => l.v.some(v => v !== null) || l.note.some(n => n));
+}
+
+// product of the values of axes: [[[axis, value]…]…].
+const product = (e, axes) => axes.reduce((all, axis) => all.flatMap(one => valuesOf(e, axis).map(v => [...one, [axis, v]])), [[]]);
+
+function sweepView(e) {
+  const body = h('div'), axes = e.axes.map((_, i) => i).filter(i => valuesOf(e, i).length > 1);
+  if (!axes.length) return null;
+  const state = {x: axes[0], by: axes.length > 1 ? axes[1] : -1, kind: 0};
+  const draw = () => {
+    const kinds = state.by < 0 ? e.kinds : [e.kinds[state.kind]];
+    const fixed = product(e, axes.filter(a => a !== state.x && a !== state.by));
+    const x = {label: e.axes[state.x], names: valuesOf(e, state.x)};
+    body.replaceChildren(...measures.map(m => {
+      const list = fixed.map(at => ({at, lines: linesOf(e, state.x, state.by, at, kinds, m.get)})).filter(p => p.lines.length);
+      if (!list.length) return '';
+      const range = reach(list.flatMap(p => union(p.lines).rows), m.y); // one for all panels: they are there to be compared
+      const of = state.by < 0 ? '' : ' (' + kinds[0] + ')';
+      return h('section', {}, fixed.length > 1 ? h('h3', {}, m.title + of) : null, panels(list.map(p => plot({
+        title: fixed.length > 1 ? p.at.map(([axis, v]) => e.axes[axis] + '=' + v).join(' ') : m.title + of,
+        x, y: m.y, lines: p.lines, range, kind: 'points'}))));
+    }).filter(Boolean));
+    for (const s of body.querySelectorAll('section')) s.classList.toggle('alone', fixed.length === 1);
+    body.classList.toggle('panels', fixed.length === 1);
+  };
+  const controls = h('div.controls');
+  const control = () => {
+    const others = axes.filter(a => a !== state.x);
+    controls.replaceChildren(...[
+      axes.length > 1 ? choose('along x', axes.map(a => e.axes[a]), axes.indexOf(state.x), i => {
+        if (axes[i] === state.by) state.by = state.x;
+        state.x = axes[i]; control(); draw();
+      }) : '',
+      axes.length > 1 ? choose('a line for each', others.map(a => e.axes[a]), others.indexOf(state.by), i => { state.by = others[i]; draw(); }) : '',
+      state.by >= 0 && e.kinds.length > 1 ? choose('operation', e.kinds, state.kind, i => { state.kind = i; draw(); }) : '',
+    ].filter(Boolean));
+  };
+  control();
+  draw();
+  return [h('h2', {}, 'Along the sweep'), controls, body];
+}

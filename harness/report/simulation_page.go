@@ -1,0 +1,185 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/kadbench/kadbench/harness/record"
+)
+
+// maxPlotted samples of a run are in the page: more than a plot has pixels. Of a longer series each n-th stands there,
+// and the page says so.
+const maxPlotted = 1000
+
+// The page of simulations: uPlot draws, and what it draws stands as a table too.
+var (
+	simulationScripts = []string{"html/dom.js", "assets/uplot.js", "html/quantity.js", "html/plot.js", "html/sweep.js", "html/run.js", "html/simulation.js"}
+	simulationStyles  = []string{"html/style.css", "assets/uplot.css", "html/simulation.css"}
+)
+
+// simPage is what the template and the script know.
+type simPage struct {
+	Verdict     string          `json:"-"`
+	Runs        []pageRun       `json:"-"`
+	Experiments []simExperiment `json:"experiments"`
+}
+
+type simExperiment struct {
+	ID       string    `json:"-"` // of its section
+	Plan     string    `json:"plan"`
+	Prose    string    `json:"-"`
+	Axes     []string  `json:"axes"`
+	Kinds    []string  `json:"kinds"`
+	Facts    []string  `json:"-"`
+	Broken   []string  `json:"-"`
+	Needs    []simNeed `json:"-"`
+	Held     int       `json:"-"`
+	Outcomes grid      `json:"-"`
+	Costs    grid      `json:"-"`
+	Runs     []simRun  `json:"runs"`
+}
+
+type simNeed struct {
+	Run, Text, Got, Why, Word, Class, Repeat, Line string
+}
+
+type simRun struct {
+	Name    string          `json:"name"` // of its point; of a single run that of its plan
+	Point   []string        `json:"point"`
+	Seed    string          `json:"seed"`
+	Nodes   int             `json:"nodes"`
+	Repeat  string          `json:"repeat"`
+	Each    int             `json:"each"` // so many samples there were for each that is here
+	Samples []record.Sample `json:"samples"`
+	Outcome *record.Outcome `json:"outcome"`
+}
+
+// simulations writes the page of a log that has simulations.
+func simulations(w io.Writer, l *Log) error {
+	data := newSimPage(l)
+	var chunks bytes.Buffer
+	chunks.WriteString(`<script type="application/json" id="data">`)
+	if err := json.NewEncoder(&chunks).Encode(data); err != nil { // escapes <, > and &
+		return fmt.Errorf("report: html: %w", err)
+	}
+	chunks.WriteString("</script>\n")
+	return frame(w, "simulation.html", simulationScripts, simulationStyles,
+		framed{Title: "kadbench: " + data.Verdict, Page: data, Chunks: template.HTML(chunks.String())})
+}
+
+func newSimPage(l *Log) *simPage {
+	p := &simPage{Runs: l.pageRuns()}
+	held, missed, open := l.needs()
+	p.Verdict = fmt.Sprintf("%s, %d held, %d missed, %d not judged", Plural(held+missed+open, "need"), held, missed, open)
+	for i, e := range l.experiments() {
+		first := e.Runs[0]
+		x := simExperiment{ID: fmt.Sprintf("plan-%d", i), Plan: Clean(e.Plan), Prose: Clean(first.Prose), Axes: []string{}, Kinds: []string{}, Outcomes: e.outcomes(), Costs: e.costs()}
+		for _, a := range e.Axes {
+			x.Axes = append(x.Axes, Clean(a))
+		}
+		for _, k := range e.kinds() {
+			x.Kinds = append(x.Kinds, Clean(k))
+		}
+		x.Facts = append(x.Facts, count(uint64(first.Nodes))+" nodes", fmt.Sprintf("seed %d", first.Seed))
+		if first.For > 0 {
+			x.Facts = append(x.Facts, "for "+span(first.For))
+		}
+		for _, s := range first.World {
+			x.Facts = append(x.Facts, Clean(s.Name+" "+s.Value))
+		}
+		for _, s := range e.Runs {
+			if why := s.Broken(); why != "" {
+				x.Broken = append(x.Broken, Clean(e.which(s)+why))
+			}
+			x.needs(e, s)
+			x.Runs = append(x.Runs, newSimRun(e, s))
+		}
+		p.Experiments = append(p.Experiments, x)
+	}
+	return p
+}
+
+// needs takes in those of a run: of several runs, only what was not met.
+func (x *simExperiment) needs(e *experiment, s *Simulation) {
+	if s.Outcome == nil {
+		return
+	}
+	for _, n := range s.Outcome.Needs {
+		if n.Verdict == record.Pass {
+			x.Held++
+			if len(e.Runs) > 1 {
+				continue
+			}
+		}
+		word, _ := needWord(n.Verdict)
+		one := simNeed{Run: Clean(settings(s.Point)), Text: Clean(n.Text), Got: Clean(n.Got), Why: Clean(n.Why), Line: Clean(n.Line), Word: word}
+		switch n.Verdict {
+		case record.Pass:
+			one.Class = "pass"
+		case record.Skipped:
+			one.Class = "skipped"
+		default:
+			one.Class, one.Repeat = "fail", Clean(s.Repeat)
+		}
+		x.Needs = append(x.Needs, one)
+	}
+}
+
+// newSimRun is a run with its texts cleaned and its samples thinned out.
+func newSimRun(e *experiment, s *Simulation) simRun {
+	r := simRun{Name: Clean(settings(s.Point)), Point: []string{}, Seed: fmt.Sprint(s.Seed), Nodes: s.Nodes, Repeat: Clean(s.Repeat), Samples: []record.Sample{}}
+	if r.Name == "" {
+		r.Name = Clean(s.Plan)
+	}
+	for _, a := range e.Axes {
+		r.Point = append(r.Point, Clean(s.value(a)))
+	}
+	r.Each = 1 + (len(s.Samples)-1)/maxPlotted
+	for i := 0; i < len(s.Samples); i += r.Each {
+		sample := s.Samples[i]
+		sample.Since = nil
+		for _, since := range s.Samples[i].Since {
+			since.Kind = Clean(since.Kind)
+			sample.Since = append(sample.Since, since)
+		}
+		r.Samples = append(r.Samples, sample)
+	}
+	if s.Outcome == nil {
+		return r
+	}
+	o := *s.Outcome
+	o.Needs, o.Figures, o.Digest, o.Error = nil, nil, Clean(o.Digest), Clean(o.Error)
+	for _, f := range s.Outcome.Figures {
+		f.Kind = Clean(f.Kind)
+		misses := f.Misses
+		f.Misses = nil
+		for _, m := range misses {
+			m.Why = Clean(m.Why)
+			f.Misses = append(f.Misses, m)
+		}
+		o.Figures = append(o.Figures, f)
+	}
+	r.Outcome = &o
+	return r
+}
+
+// pageRuns are the logs, each with what a page says of it.
+func (l *Log) pageRuns() (runs []pageRun) {
+	for _, part := range l.parts() {
+		run := pageRun{Path: Clean(part.Path), Version: Clean(part.Run.Version), Command: Clean(strings.Join(part.Run.Command, " ")),
+			Seed: fmt.Sprint(part.Run.Seed), Started: part.Run.Started.UTC().Format("2006-01-02 15:04:05 UTC"),
+			Machine: Clean(fmt.Sprintf("%s, %s, %s", part.Run.Go, part.Run.OS, Plural(part.Run.CPUs, "CPU")))}
+		for _, c := range part.runSuite().Cases {
+			run.Notes = append(run.Notes, Clean(c.Error.Message))
+		}
+		for _, n := range part.Notes {
+			run.Notes = append(run.Notes, Clean(n))
+		}
+		runs = append(runs, run)
+	}
+	return runs
+}
