@@ -59,12 +59,12 @@ func (s *shard) connected(p kad.Peer, n *node, peer kad.Peer, dialler bool) {
 		c.wake = due
 	}
 	info := kad.PeerInfo{Peer: peer}
-	s.stepOnly(p, n, kad.Input{Kind: kad.ConnectionEstablished, Peer: info, Conn: 1, Dialer: dialler})
+	s.stepOnly(p, n, &kad.Input{Kind: kad.ConnectionEstablished, Peer: info, Conn: 1, Dialer: dialler})
 	switch {
 	case dialler:
-		s.stepOnly(p, n, kad.Input{Kind: kad.ProtocolConfirmed, Peer: info, Conn: 1, Dialer: true})
+		s.stepOnly(p, n, &kad.Input{Kind: kad.ProtocolConfirmed, Peer: info, Conn: 1, Dialer: true})
 	case !s.w.nodes[peer].client:
-		s.stepOnly(p, n, kad.Input{Kind: kad.ProtocolsChanged, Peer: info, Supported: true})
+		s.stepOnly(p, n, &kad.Input{Kind: kad.ProtocolsChanged, Peer: info, Supported: true})
 	}
 	s.setWake(p, n)
 }
@@ -75,7 +75,7 @@ func (s *shard) disconnect(p kad.Peer, n *node, i int) {
 	peer := c.list[i].peer
 	c.list[i] = c.list[len(c.list)-1]
 	c.list = c.list[:len(c.list)-1]
-	s.step(p, n, kad.Input{Kind: kad.ConnectionClosed, Peer: kad.PeerInfo{Peer: peer}, Conn: 1})
+	s.step(p, n, &kad.Input{Kind: kad.ConnectionClosed, Peer: kad.PeerInfo{Peer: peer}, Conn: 1})
 }
 
 // closeIdle closes the connections that have carried nothing for Links.Idle.

@@ -156,13 +156,13 @@ func (s *shard) deliver(p kad.Peer, n *node, from kad.Peer, m *message) {
 	}
 	s.events++
 	if m.kind == kad.DialFailed {
-		s.step(p, n, kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{Peer: from}, Err: m.err})
+		s.step(p, n, &kad.Input{Kind: kad.DialFailed, Peer: kad.PeerInfo{Peer: from}, Err: m.err})
 		return
 	}
 	in := kad.Input{Kind: m.kind, Peer: kad.PeerInfo{Peer: from}, Query: m.query, Key: m.key, Err: m.err}
 	switch m.kind {
 	case kad.QueryError:
-		s.step(p, n, in)
+		s.step(p, n, &in)
 		return
 	case kad.ConnectionEstablished:
 		s.connected(p, n, from, true)
@@ -171,13 +171,13 @@ func (s *shard) deliver(p kad.Peer, n *node, from kad.Peer, m *message) {
 	n.spend(m.query, s.w.sizes.answer(m))
 	if s.w.codec && !s.decode(from, m) {
 		in.Kind, in.Err = kad.QueryError, kad.ErrInvalid
-		s.step(p, n, in)
+		s.step(p, n, &in)
 		return
 	}
 	if s.w.idle > 0 {
 		s.connected(p, n, from, true)
 	} else if s.wants(p, from) {
-		s.stepOnly(p, n, kad.Input{Kind: kad.ProtocolConfirmed, Peer: kad.PeerInfo{Peer: from}})
+		s.stepOnly(p, n, &kad.Input{Kind: kad.ProtocolConfirmed, Peer: kad.PeerInfo{Peer: from}})
 	}
 	s.closer = s.closer[:0]
 	for _, c := range m.closer[:m.n] {
@@ -187,7 +187,7 @@ func (s *shard) deliver(p kad.Peer, n *node, from kad.Peer, m *message) {
 		s.unpack(x, &in)
 	}
 	in.Closer = s.closer
-	s.step(p, n, in)
+	s.step(p, n, &in)
 }
 
 // wants says whether a table has no place for a peer yet, but would have one. Where no connections are kept a full bucket
@@ -237,7 +237,7 @@ func (s *shard) serve(p kad.Peer, n *node, from kad.Peer, m *message) {
 	case w.idle > 0:
 		s.connected(p, n, from, false)
 	case !m.client && s.wants(p, from):
-		s.step(p, n, kad.Input{Kind: kad.ProtocolsChanged, Peer: kad.PeerInfo{Peer: from}, Supported: true})
+		s.step(p, n, &kad.Input{Kind: kad.ProtocolsChanged, Peer: kad.PeerInfo{Peer: from}, Supported: true})
 	}
 	if m.kind == dialled {
 		s.reply(p, n, &message{kind: kad.ConnectionEstablished, session: m.session, asker: from, asked: m.asked, dialled: true})
@@ -254,7 +254,7 @@ func (s *shard) serve(p kad.Peer, n *node, from kad.Peer, m *message) {
 	in := kad.Input{Kind: m.kind, Peer: kad.PeerInfo{Peer: from}, Request: 1, Key: m.key}
 	switch m.kind {
 	case kad.FindNodeReq, kad.GetProvidersReq, kad.GetRecord:
-		s.stepOnly(p, n, in)
+		s.stepOnly(p, n, &in)
 		return
 	case kad.AddProvider:
 		s.named = append(s.named[:0], kad.PeerInfo{Peer: from})
@@ -267,7 +267,7 @@ func (s *shard) serve(p kad.Peer, n *node, from kad.Peer, m *message) {
 		}
 		in.Valid = v
 	}
-	s.step(p, n, in)
+	s.step(p, n, &in)
 }
 
 // isRequest says whether a message wants an answer.

@@ -42,7 +42,7 @@ func (s *shard) join(p kad.Peer, n *node, m *message) {
 	draw := mix(w.cfg.Seed, uint64(forSeed), uint64(p), uint64(n.session))
 	for i := range min(introductions, seeds) {
 		if q := kad.Peer(1 + (below(draw, uint64(seeds))+uint64(i))%uint64(seeds)); q != p {
-			s.step(p, n, kad.Input{Kind: kad.OpAddAddress, Peer: kad.PeerInfo{Peer: q}})
+			s.step(p, n, &kad.Input{Kind: kad.OpAddAddress, Peer: kad.PeerInfo{Peer: q}})
 		}
 	}
 	if w.cfg.Churn.Kind != NoChurn && int(p) > seedCount(&w.cfg) {
