@@ -46,7 +46,7 @@ const (
 // checkFoes says what is wrong with cfg.Adversaries. Its errors begin with the name of the field.
 func checkFoes(cfg *Config) error {
 	if len(cfg.Adversaries) > maxLines {
-		return fmt.Errorf("Adversaries: %d lines, want %d at most", len(cfg.Adversaries), maxLines)
+		return fmt.Errorf("Adversaries[%d]: more than %d lines", maxLines, maxLines)
 	}
 	sum := uint64(0)
 	for i, a := range cfg.Adversaries {
@@ -168,6 +168,16 @@ func (f *foes) lastHonest() kad.Peer {
 	return 0
 }
 
+// serves says whether a lookup ought to find the nodes of a line: those that stand where chance has put them and answer. A
+// sybil or an eclipse stands in the place of an honest node, and not to find that one is the harm.
+func (f *foes) serves(r role) bool {
+	switch f.lines[r-1].Kind {
+	case Silent, Sybil, Eclipse:
+		return false
+	}
+	return true
+}
+
 func (w *World) roleOf(p kad.Peer) role { return w.foes.roleOf(p) }
 
 // idOf is the id of a node.
@@ -265,6 +275,8 @@ func answerTo(m *message) message {
 	return a
 }
 
+func anyone(kad.Peer) bool { return true }
+
 // pretend answers what wants something kept as if that were done: a PUT_VALUE is echoed, an ADD_PROVIDER has no answer on
 // the wire. It is false for other requests.
 func (s *shard) pretend(p kad.Peer, n *node, m *message) bool {
@@ -279,11 +291,12 @@ func (s *shard) pretend(p kad.Peer, n *node, m *message) bool {
 	return true
 }
 
-// nameOnly answers a request with the K peers of an index that are nearest to its key, without a record or a provider.
-func (s *shard) nameOnly(x *index, p kad.Peer, n *node, m *message) {
+// nameOnly answers a request with the K peers of an index that are nearest to its key, of those for which is says so, without
+// a record or a provider.
+func (s *shard) nameOnly(x *index, p kad.Peer, n *node, m *message, is func(kad.Peer) bool) {
 	a := answerTo(m)
 	target := kad.KeyOf(m.key)
-	s.handles = x.closest(s.handles[:0], &target, s.w.servers.K, func(q kad.Peer) bool { return q != p && q != m.asker })
+	s.handles = x.closest(s.handles[:0], &target, s.w.servers.K, func(q kad.Peer) bool { return q != p && q != m.asker && is(q) })
 	for _, q := range s.handles {
 		a.name(q)
 	}

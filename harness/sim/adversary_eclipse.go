@@ -11,7 +11,7 @@ const eclipseEvery = kad.Time(kad.Minute)
 
 func (s *shard) eclipse(l *foe, p kad.Peer, n *node, m *message) bool {
 	if !s.pretend(p, n, m) {
-		s.nameOnly(l.group, p, n, m)
+		s.nameOnly(l.group, p, n, m, anyone)
 	}
 	return true
 }

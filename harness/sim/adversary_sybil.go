@@ -15,7 +15,7 @@ func (s *shard) answerAsSybil(l *foe, p kad.Peer, n *node, m *message) bool {
 		return false
 	}
 	if !s.pretend(p, n, m) {
-		s.nameOnly(l.group, p, n, m)
+		s.nameOnly(l.group, p, n, m, anyone)
 	}
 	return true
 }

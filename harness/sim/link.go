@@ -69,7 +69,7 @@ func newLinks(cfg *Config) (*links, error) {
 		unreachKey: keyOf(cfg.Seed, forUnreachable), slowKey: keyOf(cfg.Seed, forSlow),
 		partitionKeys: keyOf(cfg.Seed, forSide),
 	}
-	low, high := c.Low, c.High
+	low, high, field := c.Low, c.High, "Low"
 	switch c.Kind {
 	case Constant:
 		if low == 0 {
@@ -84,7 +84,7 @@ func newLinks(cfg *Config) (*links, error) {
 		if c.Table == nil || len(c.Table.regions) == 0 {
 			return nil, errors.New("Links.Table: regions need a table of delays")
 		}
-		low, high = c.Table.Least(), c.Table.Most()
+		low, high, field = c.Table.Least(), c.Table.Most(), "Table"
 		l.region = make([]uint8, cfg.Nodes+1)
 		for p := range l.region {
 			l.region[p] = c.Table.regionOf(cfg.Seed, kad.Peer(p))
@@ -94,9 +94,9 @@ func newLinks(cfg *Config) (*links, error) {
 	}
 	switch {
 	case low < MinDelay:
-		return nil, fmt.Errorf("Links: a delay of %.3f ms %w", float64(low)/1e6, errShort)
+		return nil, fmt.Errorf("Links.%s: a delay of %.3f ms %w", field, float64(low)/1e6, errShort)
 	case high > maxDelay || c.Jitter > maxDelay || c.SlowBy > maxDelay:
-		return nil, fmt.Errorf("Links: a delay, jitter or SlowBy is more than an hour")
+		return nil, errors.New("Links.Low, High, Jitter or SlowBy: more than an hour")
 	case c.Jitter < 0:
 		return nil, fmt.Errorf("Links.Jitter: %d ns is negative", c.Jitter)
 	case c.SlowBy < 0:

@@ -55,9 +55,10 @@ func (w *World) closest(dst []kad.Peer, target *kad.Key, n int, is func(kad.Peer
 	return w.everyone.closest(dst, target, n, is)
 }
 
-// serves says whether a lookup ought to find a node: it answers, as the specification says, and can be reached.
+// serves says whether a lookup ought to find a node: it answers, stands where chance has put it, and can be reached.
 func (w *World) serves(p kad.Peer) bool {
-	return w.nodes[p].role == honest && !w.links.unreachable(p)
+	r := w.nodes[p].role
+	return (r == honest || w.foes.serves(r)) && !w.links.unreachable(p)
 }
 
 // tell hands the judged operations to the observer.
