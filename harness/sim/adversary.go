@@ -46,7 +46,7 @@ const (
 // checkFoes says what is wrong with cfg.Adversaries. Its errors begin with the name of the field.
 func checkFoes(cfg *Config) error {
 	if len(cfg.Adversaries) > maxLines {
-		return fmt.Errorf("Adversaries[%d]: more than %d lines", maxLines, maxLines)
+		return fmt.Errorf("Adversaries[%d].Kind: more than %d lines", maxLines, maxLines)
 	}
 	sum := uint64(0)
 	for i, a := range cfg.Adversaries {

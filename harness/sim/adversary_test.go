@@ -197,7 +197,7 @@ func TestBadAdversaries(t *testing.T) {
 		"Adversaries[0].Rate: -1, want 0":                  {{Kind: Flooder, Rate: -1}},
 		"Adversaries[0].Rate: 1001, want 0":                {{Kind: Flooder, Rate: 1001}},
 		"Adversaries[0].Victim: there is no node 11":       {{Kind: Eclipse, Victim: 11}},
-		"Adversaries[100]: more than 100 lines":            make([]Adversary, 101),
+		"Adversaries[100].Kind: more than 100 lines":       make([]Adversary, 101),
 	} {
 		err := Config{Nodes: 10, Adversaries: list}.Check()
 		assert.ErrorIs(t, err, ErrConfig)

@@ -69,7 +69,7 @@ func newLinks(cfg *Config) (*links, error) {
 		unreachKey: keyOf(cfg.Seed, forUnreachable), slowKey: keyOf(cfg.Seed, forSlow),
 		partitionKeys: keyOf(cfg.Seed, forSide),
 	}
-	low, high, field := c.Low, c.High, "Low"
+	low, high, field := c.Low, c.High, "Links.Low"
 	switch c.Kind {
 	case Constant:
 		if low == 0 {
@@ -84,7 +84,7 @@ func newLinks(cfg *Config) (*links, error) {
 		if c.Table == nil || len(c.Table.regions) == 0 {
 			return nil, errors.New("Links.Table: regions need a table of delays")
 		}
-		low, high, field = c.Table.Least(), c.Table.Most(), "Table"
+		low, high, field = c.Table.Least(), c.Table.Most(), "Links.Table"
 		l.region = make([]uint8, cfg.Nodes+1)
 		for p := range l.region {
 			l.region[p] = c.Table.regionOf(cfg.Seed, kad.Peer(p))
@@ -94,7 +94,7 @@ func newLinks(cfg *Config) (*links, error) {
 	}
 	switch {
 	case low < MinDelay:
-		return nil, fmt.Errorf("Links.%s: a delay of %.3f ms %w", field, float64(low)/1e6, errShort)
+		return nil, fmt.Errorf("%s: a delay of %.3f ms %w", field, float64(low)/1e6, errShort)
 	case high > maxDelay || c.Jitter > maxDelay || c.SlowBy > maxDelay:
 		return nil, errors.New("Links.Low, High, Jitter or SlowBy: more than an hour")
 	case c.Jitter < 0:
@@ -105,9 +105,9 @@ func newLinks(cfg *Config) (*links, error) {
 	for _, s := range []struct {
 		name string
 		ppm  PPM
-	}{{"Loss", c.Loss}, {"Unreachable", c.Unreachable}, {"Slow", c.Slow}} {
+	}{{"Links.Loss", c.Loss}, {"Links.Unreachable", c.Unreachable}, {"Links.Slow", c.Slow}} {
 		if s.ppm > One {
-			return nil, fmt.Errorf("Links.%s: %d parts per million are more than all", s.name, s.ppm)
+			return nil, fmt.Errorf("%s: %d parts per million are more than all", s.name, s.ppm)
 		}
 	}
 	l.low, l.span, l.shortest = uint64(low), uint64(high-low)+1, low
@@ -131,7 +131,7 @@ func (l *links) faults(faults []Fault) error {
 		case f.Share > One:
 			return fmt.Errorf("Faults[%d].Share: %d parts per million are more than all", i, f.Share)
 		case f.At < 0 || s.until < f.At:
-			return fmt.Errorf("Faults[%d]: from %d ns until %d ns is no span of time", i, f.At, f.Until)
+			return fmt.Errorf("Faults[%d].Until: from %d ns until %d ns is no span of time", i, f.At, f.Until)
 		case f.Kind == Partition:
 			l.partitions = append(l.partitions, s)
 		case f.Kind == Lossy:

@@ -165,8 +165,8 @@ func TestBadLinks(t *testing.T) {
 		"Links.Unreachable: ":                                                       {Links: Links{Unreachable: One + 1}},
 		"Links.Slow: ":                                                              {Links: Links{Slow: One + 1}},
 		"Faults[1].Share: ":                                                         {Faults: []Fault{{}, {Share: One + 1}}},
-		"Faults[0]: from 9 ns until 8 ns":                                           {Faults: []Fault{{At: 9, Until: 8}}},
-		"Faults[0]: from -1 ns":                                                     {Faults: []Fault{{At: -1}}},
+		"Faults[0].Until: from 9 ns until 8 ns":                                     {Faults: []Fault{{At: 9, Until: 8}}},
+		"Faults[0].Until: from -1 ns":                                               {Faults: []Fault{{At: -1}}},
 	} {
 		_, err := newLinks(&c)
 		assert.ErrorContains(t, err, want)
