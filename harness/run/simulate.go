@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,7 +165,7 @@ func (c *SimConfig) runs() (runs []*SimRun, err error) {
 	}
 	for _, p := range c.Plans {
 		if !p.Simulated() {
-			return nil, usage("plan %s: it is a case, not a simulation; kadbench check --plan %s runs it", p.File, p.File)
+			return nil, usage("plan %s: it is a case, not a simulation; kadbench check runs it", p.File)
 		}
 		before := len(runs)
 		for i, s := range p.Simulations() {
@@ -176,14 +177,15 @@ func (c *SimConfig) runs() (runs []*SimRun, err error) {
 					return nil, usage("plan %s: its sweep chooses %s, and so does the command: one of the two was expected", p.File, point.Name)
 				}
 			}
+			nodes := cmp.Or(c.Nodes, s.World.Nodes)
+			for _, n := range c.Trace {
+				if n < 1 || int(n) > nodes {
+					return nil, usage("--trace %d: the nodes of %s are 1 to %d", n, p.Header.ID, nodes)
+				}
+			}
 			cfg, err := worldOf(p, s, c)
 			if err != nil {
 				return nil, usage("plan %w", err)
-			}
-			for _, n := range c.Trace {
-				if n < 1 || int(n) > cfg.Nodes {
-					return nil, usage("--trace %d: the nodes of %s are 1 to %d", n, p.Header.ID, cfg.Nodes)
-				}
 			}
 			if err := fits(cfg, have); err != nil {
 				return nil, usage("plan %s: %w", p.File, err)

@@ -33,15 +33,22 @@ func availableMemory(read func(string) ([]byte, error)) uint64 {
 			}
 		}
 	}
-	for _, group := range []struct{ limit, used string }{
-		{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
-		{"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"}, // version 1
+	for _, group := range []struct{ limit, used, stat string }{
+		{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"},
+		{"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.stat"}, // version 1
 	} {
 		limit, err := readNumber(read, group.limit)
 		if err != nil {
 			continue // no control group, or "max": no limit
 		}
 		used, _ := readNumber(read, group.used)
+		stat, _ := read(group.stat)
+		for line := range strings.Lines(string(stat)) { // pages of files that nobody needs: the system gives them up
+			var n uint64
+			if got, _ := fmt.Sscanf(line, "inactive_file %d", &n); got == 1 {
+				used -= min(used, n)
+			}
+		}
 		note(limit - min(limit, used))
 	}
 	return least
