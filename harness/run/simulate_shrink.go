@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kadbench/kadbench/harness/plan"
@@ -49,7 +50,7 @@ func Shrink(ctx context.Context, c ShrinkConfig) (*Shrunk, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	s := &shrinker{c: c, file: c.Plans[0].File, tries: c.Tries, ends: time.Now().Add(c.Time)}
+	s := &shrinker{c: c, file: c.Plans[0].File, tried: map[string]bool{}, tries: c.Tries, ends: time.Now().Add(c.Time)}
 	if c.Tries == 0 {
 		s.tries = DefaultTries
 	}
@@ -81,6 +82,7 @@ type shrinker struct {
 	file  string
 	best  draft
 	fails missed
+	tried map[string]bool // by its text: what did not fail once will not
 	done  int
 	tries int
 	ends  time.Time
@@ -106,7 +108,7 @@ func (s *shrinker) begin(ctx context.Context) error {
 		if s.c.Seed != nil {
 			d.set("world", "seed", fmt.Sprint(*s.c.Seed))
 		}
-		f, err := s.run(ctx, d, "as it is")
+		f, err := s.run(ctx, d, strings.TrimSpace("as it is "+sim.At()))
 		switch {
 		case err != nil:
 			return err
@@ -121,9 +123,10 @@ func (s *shrinker) begin(ctx context.Context) error {
 // improve goes once through all that could be smaller, and says whether anything was.
 func (s *shrinker) improve(ctx context.Context) (smaller bool) {
 	try := func(d draft, what string) bool {
-		if s.over(ctx) {
+		if s.over(ctx) || s.tried[d.text()] {
 			return false
 		}
+		s.tried[d.text()] = true
 		fails, err := s.run(ctx, d, what)
 		for _, f := range fails {
 			if err == nil && f.what == s.fails.what {
@@ -175,7 +178,7 @@ func (s *shrinker) run(ctx context.Context, d draft, what string) (fails []misse
 	report, err := Simulate(ctx, c)
 	switch {
 	case errors.Is(err, sim.ErrPanic):
-		fails = append(fails, missed{panics, err.Error()})
+		fails = append(fails, missed{panics, firstLine(err.Error())})
 	case errors.Is(err, ErrNeed):
 		for _, n := range report.Runs[0].Missed() {
 			fails = append(fails, missed{n.Text, n.Got})
@@ -191,4 +194,10 @@ func (s *shrinker) run(ctx context.Context, d draft, what string) (fails []misse
 		s.c.Told(s.done, what, same)
 	}
 	return fails, nil
+}
+
+// firstLine is what a panic was about; the stack follows it.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
 }

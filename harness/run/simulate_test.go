@@ -33,7 +33,11 @@ func (w *fakeWorld) Run(ctx context.Context) (*sim.Result, error) {
 	cfg := w.cfg
 	r := &sim.Result{Seed: cfg.Seed, Nodes: cfg.Nodes, Shards: cfg.Shards, Until: cfg.For, LoadOf: make([]uint32, cfg.Nodes+1)}
 	r.Digest = cfg.Seed<<32 | uint64(cfg.Nodes)<<8 | uint64(cfg.Kad.Alpha)
-	for op, ok := cfg.Load.Next(); ok; op, ok = cfg.Load.Next() {
+	for cfg.Load != nil {
+		op, ok := cfg.Load.Next()
+		if !ok {
+			break
+		}
 		if ctx.Err() != nil {
 			r.Stopped, r.Until = true, op.At
 			break
