@@ -195,9 +195,3 @@ func (s *shrinker) run(ctx context.Context, d draft, what string) (fails []misse
 	}
 	return fails, nil
 }
-
-// firstLine is what a panic was about; the stack follows it.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
-}
