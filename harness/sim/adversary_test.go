@@ -102,7 +102,7 @@ func TestWhatFoesDo(t *testing.T) {
 			assert.Greater(t, r.Lost, peaceful.Lost+600)
 		}},
 		{Adversary{Kind: Poisoner}, func(t *testing.T, r *Result, s map[OpKind]sum) {
-			assert.Equal(t, 60, s[Lookup].ok)
+			assert.Equal(t, 1.0, s[Lookup].recall(), "they name peers truly, and count as such")
 			assert.Zero(t, s[Lookup].failed)
 			assert.Greater(t, s[Get].ok, 55, "the valid ones are found beside those that are not")
 		}},
@@ -253,4 +253,82 @@ func BenchmarkGrind(b *testing.B) {
 		require.NoError(b, err)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(1<<20), "ns/id")
+}
+
+// asked puts a request of node 1 to a foe, and returns what goes back to it; false: the foe's core was left to answer.
+func asked(t *testing.T, w *World, p kad.Peer, m message) (message, bool) {
+	s := w.shards[0]
+	m.asker, m.asked, m.session = 1, w.start, 1
+	s.now, s.current, s.queue, s.messages = w.start+50e6, m, nil, slab{}
+	if !s.misbehave(p, &w.nodes[p], 1, &s.current) {
+		return message{}, false
+	}
+	require.Len(t, s.queue, 1)
+	require.Equal(t, kad.Peer(1), s.queue[0].to)
+	return s.messages.messages[s.queue[0].msg], true
+}
+
+// TestWhatFoesAnswer, request by request.
+func TestWhatFoesAnswer(t *testing.T) {
+	key := recordKey(5, Put, 0)
+	put := &extra{found: true, record: kad.Record{Key: key, Value: recordValue(key, 1)}}
+	requests := []message{
+		{kind: kad.FindNodeReq, key: key}, {kind: kad.GetProvidersReq, key: key}, {kind: kad.GetRecord, key: key},
+		{kind: kad.AddProvider, key: key}, {kind: kad.PutRecord, key: key, extra: put}, {kind: kad.GetRecord, key: []byte("another")},
+	}
+	// For each kind of foe a letter for each request: - its core answers, x no answer, 0 an answer that names nobody, p that it
+	// is put, f it names other foes alone, g ghosts alone, n nodes, v a record that is not valid and nodes.
+	for kind, want := range map[AdversaryKind]string{
+		Silent: "xxx0xx", Liar: "ggg0pg", Poisoner: "--v0pv", Sybil: "fff0p-", Eclipse: "fff0pf", Flooder: "------",
+	} {
+		w, err := New(context.Background(), Config{Seed: 5, Nodes: 300, Shards: 1, Kad: quietConfig(), Adversaries: []Adversary{{Kind: kind, Share: 200_000, Key: key}}})
+		require.NoError(t, err)
+		p := w.foes.members(1)[3]
+		got := ""
+		for _, m := range requests {
+			a, ok := asked(t, w, p, m)
+			got += letter(w, a, ok)
+		}
+		assert.Equal(t, want, got, "kind %d", kind)
+	}
+}
+
+func letter(w *World, a message, ok bool) string {
+	foes, ghosts := 0, 0
+	for _, q := range a.closer[:a.n] {
+		count(&ghosts, int(q) > w.cfg.Nodes)
+		count(&foes, w.nodes[q].role != honest)
+	}
+	switch n := int(a.n); {
+	case !ok:
+		return "-"
+	case a.kind == kad.QueryError:
+		return "x"
+	case a.kind == kad.PutRecordRes && a.extra.found && n == 0:
+		return "p"
+	case a.extra != nil:
+		_, err := kad.Validate(validator{}, a.extra.receive(w.start), w.start)
+		if err != nil && numberOf(&a.extra.record) == 1<<62 && n == 20 && foes < 20 {
+			return "v"
+		}
+		return "?"
+	case n == 0:
+		return "0"
+	case foes == n && n == 20:
+		return "f"
+	case ghosts == n && n == 20:
+		return "g"
+	}
+	return "n"
+}
+
+// TestAFlooderHasOneLifeAtATime: one that leaves and comes back sends no more than its rate.
+func TestAFlooderHasOneLifeAtATime(t *testing.T) {
+	none := script{}
+	const span = 300
+	cfg := Config{Seed: 5, Nodes: 40, Shards: 1, Kad: quietConfig(), Load: &none, For: span * 1e9, Sample: 1e9,
+		Churn: Churn{Kind: Exponential, Median: 5e9, Away: 1e9}, Adversaries: []Adversary{{Kind: Flooder, Share: One, Rate: 2}}}
+	res, _ := run(t, cfg)
+	assert.Greater(t, res.Sent, uint64(32*2*span/2), "they do flood")
+	assert.Less(t, res.Sent, uint64(32*2*span*2), "requests and answers")
 }

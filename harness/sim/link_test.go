@@ -89,13 +89,15 @@ func TestUniformDelaysAreUniform(t *testing.T) {
 
 func TestSharesAreMet(t *testing.T) {
 	l := linksOf(t, Config{Seed: 6, Links: Links{Loss: 5000, Unreachable: 200_000, Slow: 100_000}, Nodes: 100_000,
-		Faults: []Fault{{Kind: Partition, Share: 300_000, At: 10, Until: 20}, {Kind: Lossy, Share: 400_000, At: 10, Until: 20}, {Kind: Partition, Share: 300_000, At: 15, Until: 20}}})
+		Faults: []Fault{{Kind: Partition, Share: 300_000, At: 10, Until: 20}, {Kind: Lossy, Share: 400_000, At: 10, Until: 20},
+			{Kind: Partition, Share: 300_000, At: 15, Until: 20}, {Kind: Lossy, Share: 500_000, At: 15, Until: 20}}})
 	const n = 100_000
-	var lost, storm, unreachable, slow, side, both int
+	var lost, storm, storms, unreachable, slow, side, both int
 	for i := range uint32(n) {
 		p := kad.Peer(i + 9)
 		count(&lost, l.lost(4, 5, i))
 		count(&storm, l.lossy(10, 4, 5, i))
+		count(&storms, l.lossy(15, 4, 5, i))
 		count(&unreachable, l.unreachable(p))
 		count(&slow, l.slowBy(p) == defaultSlowBy)
 		count(&side, l.side(&l.partitions[0], p))
@@ -106,6 +108,7 @@ func TestSharesAreMet(t *testing.T) {
 	}
 	near(lost, 0.005, "lost")
 	near(storm, 0.4, "lossy")
+	near(storms, 0.7, "two that last: 1 - 0.6·0.5")
 	near(unreachable, 0.2, "unreachable")
 	near(slow, 0.1, "slow")
 	near(side, 0.3, "side of a partition")
