@@ -67,6 +67,13 @@ func unpack(t *testing.T, page string, number int) (c packedCase) {
 // The page is one file: nothing in it is fetched, no text of a peer is markup, and every script is ours.
 func TestPageStandsAlone(t *testing.T) {
 	page := render(t, runs(t), options())
+	standsAlone(t, page, `<script type="application/json" id="data">`, `<script type="text/plain" id="x0">`, `<script type="text/plain" id="x1">`,
+		`<script type="text/plain" id="x2">`, `<script>`)
+}
+
+// standsAlone holds for every page; its scripts are those.
+func standsAlone(t *testing.T, page string, scripts ...string) {
+	t.Helper()
 	assert.NotRegexp(t, `(?i)(src|srcset|action|data)\s*=\s*["']?(https?:)?//`, page)
 	assert.NotRegexp(t, `(?i)@import|url\(`, page)
 	assert.Equal(t, 1, strings.Count(page, "<link "), "the icon, which is empty")
@@ -74,8 +81,7 @@ func TestPageStandsAlone(t *testing.T) {
 	assert.NotContains(t, page, "\u202e")
 	assert.NotContains(t, page, "\x1b")
 	tags := regexp.MustCompile(`(?i)<script\b[^>]*>`).FindAllString(page, -1)
-	assert.Equal(t, []string{`<script type="application/json" id="data">`, `<script type="text/plain" id="x0">`, `<script type="text/plain" id="x1">`,
-		`<script type="text/plain" id="x2">`, `<script>`}, tags)
+	assert.Equal(t, scripts, tags)
 	assert.Equal(t, len(tags), strings.Count(strings.ToLower(page), "</script"))
 	assert.Equal(t, strings.Count(page, "<"+"script>"), 1, "the policy names it by its digest")
 	_, script, _ := strings.Cut(page, "<script>")

@@ -79,6 +79,9 @@ func JUnit(w io.Writer, l *Log, o Options) error {
 			}
 		}
 	}
+	for _, s := range l.Simulations {
+		add(l.needSuite(s))
+	}
 	for _, part := range l.parts() {
 		add(part.runSuite())
 	}

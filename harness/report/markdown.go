@@ -22,12 +22,19 @@ func Markdown(w io.Writer, l *Log, o Options) error {
 	o = o.withDefaults(l)
 	var b bytes.Buffer
 	total := l.Count("", o.Profile)
+	_, missed, _ := l.needs()
 	mark := "✅"
-	if total.Failed+total.Errors > 0 || l.Summary == nil || l.Summary.Exit != 0 {
+	if total.Failed+total.Errors+missed > 0 || l.Summary == nil || l.Summary.Exit != 0 {
 		mark = "❌"
 	}
-	fmt.Fprintf(&b, "## %s kadbench: %s (%s)\n\n", mark, total, mdText(o.Profile))
-	l.markdownTotals(&b, o)
+	if len(l.Simulations) > 0 {
+		fmt.Fprintf(&b, "## %s kadbench: %s\n\n", mark, mdText(l.verdict()))
+		l.markdownSimulations(&b, o)
+	}
+	if len(l.Simulations) == 0 || len(l.Results) > 0 {
+		fmt.Fprintf(&b, "## %s kadbench: %s (%s)\n\n", mark, total, mdText(o.Profile))
+		l.markdownTotals(&b, o)
+	}
 	for _, part := range l.parts() {
 		for _, c := range part.runSuite().Cases {
 			fmt.Fprintf(&b, "> **%s**: %s\n\n", mdText(part.Path), mdText(c.Error.Message))

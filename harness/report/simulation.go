@@ -113,12 +113,11 @@ func (s *Simulation) figures(kind string) *record.Figures {
 // experiment is all runs of a plan: the points of its sweep, in one log or several.
 type experiment struct {
 	Plan string
-	Axes []string // the words of the sweep, those that change; then log where several logs have the same points
+	Axes []string // the words of the sweep, those that change; then what else tells runs of the same point apart
 	Runs []*Simulation
 }
 
-// experiments groups the runs by plan, in the order of the log. Runs of equal points, in logs that were joined, are told
-// apart by the directories of their logs.
+// experiments groups the runs by plan, in the order of the log.
 func (l *Log) experiments() (list []*experiment) {
 	for _, s := range l.Simulations {
 		i := slices.IndexFunc(list, func(e *experiment) bool { return e.Plan == s.Plan })
@@ -140,7 +139,7 @@ func (l *Log) experiments() (list []*experiment) {
 	return list
 }
 
-// distinguish gives runs of equal points one setting more.
+// distinguish gives runs of equal points, as joined logs have them, one setting more: what tells them apart.
 func (e *experiment) distinguish(l *Log) {
 	points := make(map[string]int)
 	for _, s := range e.Runs {
@@ -149,16 +148,26 @@ func (e *experiment) distinguish(l *Log) {
 	if len(points) == len(e.Runs) {
 		return
 	}
-	name, of := "seed", func(s *Simulation) string { return fmt.Sprint(s.Seed) }
-	seeds := make(map[string]bool)
-	for _, s := range e.Runs {
-		seeds[settings(s.Point)+" "+of(s)] = true
+	marks := []struct {
+		name string
+		of   func(*Simulation) string
+	}{
+		{"seed", func(s *Simulation) string { return fmt.Sprint(s.Seed) }},
+		{"log", func(s *Simulation) string { return filepath.Base(filepath.Dir(l.parts()[s.Run].Path)) }},
+		{"run", func(s *Simulation) string { return fmt.Sprint(s.Number + 1) }},
 	}
-	if len(seeds) != len(e.Runs) {
-		name, of = "log", func(s *Simulation) string { return filepath.Base(filepath.Dir(l.parts()[s.Run].Path)) }
-	}
-	for _, s := range e.Runs {
-		s.Point = append(slices.Clone(s.Point), record.Setting{Name: name, Value: of(s)})
+	for _, mark := range marks {
+		clear(points)
+		for _, s := range e.Runs {
+			points[settings(s.Point)+" "+mark.of(s)]++
+		}
+		if len(points) < len(e.Runs) {
+			continue
+		}
+		for _, s := range e.Runs {
+			s.Point = append(slices.Clone(s.Point), record.Setting{Name: mark.name, Value: mark.of(s)})
+		}
+		return
 	}
 }
 
@@ -209,6 +218,11 @@ func (l *Log) closing() *record.Summary {
 
 // NeedsLine is the last line of a report of simulations, the form which scripts read.
 func NeedsLine(l *Log) string {
+	return l.verdict() + "; log " + Clean(l.Path)
+}
+
+// verdict is how many needs held, and what did not end.
+func (l *Log) verdict() string {
 	held, missed, open := l.needs()
 	broken := 0
 	for _, s := range l.Simulations {
@@ -220,5 +234,5 @@ func NeedsLine(l *Log) string {
 	if broken > 0 {
 		line += fmt.Sprintf("; %s did not end", Plural(broken, "run"))
 	}
-	return line + "; log " + Clean(l.Path)
+	return line
 }

@@ -72,9 +72,7 @@ func simulations(w io.Writer, l *Log) error {
 }
 
 func newSimPage(l *Log) *simPage {
-	p := &simPage{Runs: l.pageRuns()}
-	held, missed, open := l.needs()
-	p.Verdict = fmt.Sprintf("%s, %d held, %d missed, %d not judged", Plural(held+missed+open, "need"), held, missed, open)
+	p := &simPage{Runs: l.pageRuns(), Verdict: l.verdict()}
 	for i, e := range l.experiments() {
 		first := e.Runs[0]
 		x := simExperiment{ID: fmt.Sprintf("plan-%d", i), Plan: Clean(e.Plan), Prose: Clean(first.Prose), Axes: []string{}, Kinds: []string{}, Outcomes: e.outcomes(), Costs: e.costs()}

@@ -3,7 +3,10 @@
 // Every plot that is drawn, to be drawn again in another theme.
 const drawn = new Set();
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const ones = [1, 2, 5].flatMap(n => [n, 10 * n, 100 * n, 1e3 * n, 1e4 * n]).sort((a, b) => a - b); // steps of an axis of counts
 const colours = 8, dashes = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
+
+const colourOf = i => '--c' + i % colours;
 
 // union brings lines, each with points of its own, onto one x: [[x…], [v…]…], null where a line has no such point.
 function union(lines) {
@@ -13,7 +16,7 @@ function union(lines) {
     l.at.forEach((x, i) => { if (values && values[i] !== undefined) row[place.get(x)] = values[i]; });
     return row;
   };
-  return {xs, rows: lines.map(l => ({name: l.name, v: spread(l, l.v), low: spread(l, l.low), high: spread(l, l.high), note: spread(l, l.note)}))};
+  return {xs, rows: lines.map((l, i) => ({name: l.name, c: colourOf(l.c ?? i), i: l.c ?? i, v: spread(l, l.v), low: spread(l, l.low), high: spread(l, l.high), note: spread(l, l.note)}))};
 }
 
 // reach is the range of y that lines need, with their intervals. Shares near 1 are not drawn from 0.
@@ -32,8 +35,8 @@ function reach(rows, y) {
 
 // plot makes a figure. what: {title, about, x, y, lines, range, kind}
 //   x: {label, format, names (of the whole numbers from 0 on), ticks, steps}
-//   y: {label, format, share}
-//   lines: [{name, at: [x…], v: [y…], low, high, note (in the place of a value)}]; low and high are drawn as whiskers
+//   y: {label, format, tick (on the axis, if not by format), share, steps}
+//   lines: [{name, at: [x…], v: [y…], low, high, note (in the place of a value), c (its colour)}]; low and high are whiskers
 //   kind: 'bins' draws steps that hold to the next x; 'points' marks each value; else a line
 function plot(what) {
   const {x, y} = what, {xs, rows} = union(what.lines);
@@ -62,32 +65,32 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
 function options(what, xs, rows, wide) {
   const {x, y} = what, bins = what.kind === 'bins', range = what.range || reach(rows, y);
   const ink = colour('--dim'), grid = {stroke: colour('--line'), width: 1}, font = '12px system-ui, sans-serif';
-  const axis = {stroke: ink, grid, ticks: grid, font, labelFont: font, labelSize: 18};
-  const labels = list => list.map(v => v === null ? '' : y.format(v));
-  const roomy = range => labels([range[0], range[1], range[0] + (range[1] - range[0]) / 3]).reduce((w, s) => Math.max(w, s.length), 0) * 7 + 14;
+  const axis = {stroke: ink, grid, ticks: {...grid, size: 5}, gap: 3, font, labelFont: font, labelSize: 20, labelGap: 2};
+  const labels = list => list.map(v => v === null ? '' : v === 0 ? '0' : (y.tick || y.format)(v).replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, ''));
+  const roomy = range => labels([range[0], range[1], range[0] + (range[1] - range[0]) / 3]).reduce((w, s) => Math.max(w, s.length), 0) * 6.5 + 16;
   return {
-    width: wide, height: Math.round(Math.min(300, Math.max(200, wide * 0.5))), padding: [10, 12, 0, 0],
+    width: wide, height: Math.round(Math.min(300, Math.max(200, wide * 0.5))), padding: [10, 22, 0, 0],
     scales: {
       x: {time: false, range: (u, min, max) => x.names ? [-0.35, x.names.length - 0.65] : min === max ? [min - 1, max + 1] : [min, max]},
       y: {range: () => range},
     },
     axes: [
-      {...axis, label: x.label, space: x.names ? 20 : 55, values: (u, splits) => splits.map(v => v === null ? '' : x.names ? x.names[v] ?? '' : x.format(v)),
+      {...axis, label: x.label, size: 28, space: x.names ? 20 : x.steps === ones ? 30 : 55, values: (u, splits) => splits.map(v => v === null ? '' : x.names ? x.names[v] ?? '' : x.format(v)),
         ...(x.names ? {splits: () => x.names.map((_, i) => i)} : x.ticks ? {splits: () => x.ticks.filter(t => t <= xs[xs.length - 1] && t >= xs[0])} : x.steps ? {incrs: x.steps} : {})},
-      {...axis, label: y.label, size: Math.min(90, roomy(range)), space: 35, values: (u, splits) => labels(splits)},
+      {...axis, label: y.label, size: roomy(range), space: 35, values: (u, splits) => labels(splits), ...(y.steps ? {incrs: y.steps} : {})},
     ],
     series: [
-      {label: x.label, value: (u, v) => v === null ? '–' : x.names ? x.names[v] : x.format(v)},
-      ...rows.map((r, i) => ({
-        label: r.name, stroke: colour('--c' + i % colours), width: 2, dash: dashes[Math.floor(i / colours) % dashes.length], spanGaps: true,
-        fill: bins && rows.length === 1 ? colour('--c0') + '33' : undefined,
+      {label: x.label, value: (u, v) => v === null || v === undefined ? '' : x.names ? x.names[v] : x.format(v)},
+      ...rows.map(r => ({
+        label: r.name, stroke: colour(r.c), width: 2, dash: dashes[Math.floor(r.i / colours) % dashes.length], spanGaps: true,
+        fill: bins && rows.length === 1 ? colour(r.c) + '33' : undefined,
         paths: bins ? uPlot.paths.stepped({align: 1}) : undefined,
-        points: {show: what.kind === 'points' || (!bins && xs.length < 3), size: 7, fill: colour('--c' + i % colours)},
-        value: (u, v, s, at) => at === null || at === undefined ? '–' : cell(r, at, y),
+        points: {show: what.kind === 'points' || (!bins && xs.length < 3), size: 7, fill: colour(r.c)},
+        value: (u, v, s, at) => at === null || at === undefined ? '' : cell(r, at, y),
       })),
     ],
     cursor: {drag: {x: false, y: false}, y: false, points: {size: 8}, ...(bins ? {dataIdx: (u, s, near, v) => near > 0 && v < xs[near] ? near - 1 : near} : {})},
-    legend: {live: true},
+    legend: {live: true, markers: {dash: (u, i) => i > 0 && rows[i - 1].i >= colours ? 'dashed' : 'solid'}},
     hooks: {draw: [u => whiskers(u, rows)]},
   };
 }
@@ -99,11 +102,11 @@ function whiskers(u, rows) {
   c.lineWidth = 1.5 * scale;
   rows.forEach((r, i) => {
     if (!u.series[i + 1].show) return;
-    c.strokeStyle = colour('--c' + i % colours);
+    c.strokeStyle = colour(r.c);
     c.beginPath();
     r.low.forEach((low, k) => {
       if (low === null || r.high[k] === null || r.v[k] === null) return;
-      const px = u.valToPos(u.data[0][k], 'x', true), a = u.valToPos(low, 'y', true), b = u.valToPos(r.high[k], 'y', true), w = 3.5 * scale;
+      const px = u.valToPos(u.data[0][k], 'x', true) + (i - (rows.length - 1) / 2) * 4 * scale, a = u.valToPos(low, 'y', true), b = u.valToPos(r.high[k], 'y', true), w = 3.5 * scale;
       c.moveTo(px, a); c.lineTo(px, b);
       c.moveTo(px - w, a); c.lineTo(px + w, a);
       c.moveTo(px - w, b); c.lineTo(px + w, b);

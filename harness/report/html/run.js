@@ -7,15 +7,15 @@ const percentiles = [0, 50, 90, 99, 99.9, 99.99, 99.999];
 const percentileAxis = {label: 'percentile', format: t => 'p' + +(100 * (1 - 10 ** -t)).toPrecision(6), ticks: percentiles.map(tail)};
 
 // curve is a distribution by percentile, as far as there are values above.
-function curve(name, d) {
+function curve(name, c, d) {
   const points = (d.curve || []).filter(c => c.p < 100 && (1 - c.p / 100) * d.n >= 1);
-  return {name, at: points.map(c => tail(c.p)), v: points.map(c => c.v)};
+  return {name, c, at: points.map(p => tail(p.p)), v: points.map(p => p.v)};
 }
 
 function curves(title, runs, kinds, field, y) {
-  const lines = runs.flatMap(r => kinds.map(k => {
+  const lines = runs.flatMap((r, i) => kinds.map((k, j) => {
     const f = figuresOf(r, k);
-    return f && f[field] && f[field].curve ? curve(runs.length > 1 ? (kinds.length > 1 ? k + ' ' : '') + r.name : k, f[field]) : null;
+    return f && f[field] && f[field].curve ? curve(runs.length > 1 ? (kinds.length > 1 ? k + ' ' : '') + r.name : k, runs.length > 1 ? i + j * colours : j, f[field]) : null;
   })).filter(Boolean);
   return lines.length ? plot({title, x: percentileAxis, y, lines}) : null;
 }
@@ -24,9 +24,9 @@ function curves(title, runs, kinds, field, y) {
 function histogram(title, d, unit, format, share = 'operations') {
   if (!d || !d.bins || !d.bins.length || !d.n) return null;
   const single = d.bins.every(b => b.to - b.from === 1), shift = single ? 0.5 : 0, last = d.bins[d.bins.length - 1];
-  const about = 'mean ' + format(d.mean) + [50, 99].map(p => quantileOf(d, p)).filter(q => q && !q.few).map(q => ', p' + q.p + ' ' + format(q.v)).join('') + ', most ' + format(d.max);
+  const about = 'mean ' + format(d.mean) + [50, 99].map(p => quantileOf(d, p)).filter(q => q && !q.few).map(q => ', p' + q.p + ' ' + tick(q.v)).join('') + ', most ' + tick(d.max);
   const name = v => { const b = d.bins.find(b => b.from - shift === v) || last; return single ? String(b.from) : format(b.from) + '–' + format(b.to); };
-  return plot({title, about, kind: 'bins', xname: name, x: {label: unit, format: v => single ? tick(Math.round(v + 0.01)) : tick(v)}, y: {label: 'share of ' + share, format: percent},
+  return plot({title, about, kind: 'bins', xname: name, x: {label: unit, format: v => single ? tick(Math.round(v + 0.01)) : tick(v), steps: single ? ones : undefined}, y: {label: 'share of ' + share, format: percent},
     lines: [{name: share, at: [...d.bins.map(b => b.from - shift), last.to - shift], v: [...d.bins.map(b => b.n / d.n), last.n / d.n]}]});
 }
 
@@ -54,12 +54,12 @@ function overTime(runs) {
   const kinds = [...new Set(runs.flatMap(r => r.samples.flatMap(s => (s.since || []).map(x => x.kind))))];
   const share = label => ({label, format: percent, share: true});
   const list = [
-    series('Nodes that are there', runs, {label: 'nodes', format: tick}, ['nodes', s => s.up]),
+    series('Nodes that are there', runs, {label: 'nodes', format: whole, tick}, ['nodes', s => s.up]),
     series('Peers in a table', runs, {label: 'peers, mean', format: number}, ['peers', s => s.entries]),
     series('Health of the tables', runs, share('share'), ['entries that are dead', s => s.dead], ['closest peers missing', s => s.missing]),
-    series('Records alive', runs, {label: 'record keys', format: tick}, ['alive', s => s.expected ? s.records : null], ['expected', s => s.expected || null]),
-    series('Keys with a provider', runs, {label: 'provider keys', format: tick}, ['provider keys', s => s.providers]),
-    series('Running queries', runs, {label: 'queries', format: tick}, ['queries', s => s.queries]),
+    series('Records alive', runs, {label: 'record keys', format: whole, tick}, ['alive', s => s.expected ? s.records : null], ['expected', s => s.expected || null]),
+    series('Keys with a provider', runs, {label: 'provider keys', format: whole, tick}, ['provider keys', s => s.providers]),
+    series('Running queries', runs, {label: 'queries', format: whole, tick}, ['queries', s => s.queries]),
     kinds.length ? series('Latency of what ended since the last sample, median', runs, {label: 'p50', format: millis}, ...kinds.map(k => [k, since(k, o => o.p50_ms)])) : null,
     kinds.length ? series('The same, 90th percentile', runs, {label: 'p90', format: millis}, ...kinds.map(k => [k, since(k, o => o.p90_ms)])) : null,
     kinds.length ? series('Success over time', runs, share('operations'), ...kinds.map(k => [k, since(k, o => o.ok / o.ended)])) : null,
@@ -72,10 +72,10 @@ function overTime(runs) {
 // runView shows some runs; the distributions are those of a single one.
 function runView(e, runs) {
   const one = runs.length === 1 ? runs[0] : null, o = one && one.outcome;
-  const spread = o ? o.figures.flatMap(f => {
-    const of = o.figures.length > 1 ? ' (' + f.kind + ')' : '';
-    return [histogram('Hops' + of, f.hops, 'hops', number), histogram('Requests of an operation' + of, f.requests, 'RPCs', number), histogram('Dead peers met' + of, f.failed, 'failed requests', number)];
-  }).filter(Boolean) : [];
+  const spread = o ? o.figures.map(f => {
+    const list = [histogram('Hops', f.hops, 'hops', number), histogram('Requests', f.requests, 'RPCs', number), histogram('Dead peers met', f.failed, 'failed requests', number)].filter(Boolean);
+    return list.length ? [h('h2', {}, 'What a ' + f.kind + ' takes'), h('div.panels.three', {}, list)] : null;
+  }) : [];
   const latency = [
     curves('Latency by percentile', runs, e.kinds, 'took_ms', {label: 'latency', format: millis}),
     curves('Until the first provider or record', runs, e.kinds, 'first_ms', {label: 'latency', format: millis}),
@@ -83,7 +83,7 @@ function runView(e, runs) {
   const load = o && o.load ? histogram('Requests answered by a node', o.load, 'requests', number, 'nodes') : null;
   return [
     latency.length ? [h('h2', {}, 'Latency'), panels(latency)] : null,
-    spread.length ? [h('h2', {}, 'What an operation takes'), panels(spread)] : null,
+    spread,
     overTime(runs),
     load ? [h('h2', {}, 'Load across nodes'), panels(load), o.busiest ? h('p.dim', {}, 'The busiest hundredth of the nodes answered ' + percent(o.busiest) + ' of all requests.') : null] : null,
     o ? o.figures.map(missed) : null,

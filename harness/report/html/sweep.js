@@ -18,7 +18,7 @@ const measures = [
   {title: 'Success', y: {label: 'operations', format: percent, share: true}, get: ofRatio('success')},
   {title: 'Hops', y: {label: 'hops, mean', format: number}, get: ofMean('hops')},
   {title: 'Dead peers met', y: {label: 'failed requests, mean', format: number}, get: ofMean('failed')},
-  {title: 'Traffic of an operation', y: {label: 'bytes, mean', format: bytes}, get: ofMean('bytes')},
+  {title: 'Traffic of an operation', y: {label: 'bytes, mean', format: bytes, steps: Array.from({length: 40}, (_, i) => 2 ** i)}, get: ofMean('bytes')},
 ];
 
 // valuesOf an axis, in the order in which the runs have them.
@@ -28,8 +28,8 @@ const valuesOf = (e, axis) => [...new Set(e.runs.map(r => r.point[axis]))];
 function linesOf(e, x, by, fixed, kinds, get) {
   const xs = valuesOf(e, x);
   const here = e.runs.filter(r => fixed.every(([axis, value]) => r.point[axis] === value));
-  const line = (name, kind, runs) => {
-    const l = {name, at: [], v: [], low: [], high: [], note: []};
+  const line = (name, c, kind, runs) => {
+    const l = {name, c, at: [], v: [], low: [], high: [], note: []};
     for (const r of runs) {
       const f = figuresOf(r, kind), got = f ? get(f) : {};
       l.at.push(xs.indexOf(r.point[x]));
@@ -37,7 +37,7 @@ function linesOf(e, x, by, fixed, kinds, get) {
     }
     return l;
   };
-  const lines = by < 0 ? kinds.map(k => line(k, k, here)) : valuesOf(e, by).map(v => line(e.axes[by] + '=' + v, kinds[0], here.filter(r => r.point[by] === v)));
+  const lines = by < 0 ? kinds.map(k => line(k, e.kinds.indexOf(k), k, here)) : valuesOf(e, by).map((v, i) => line(e.axes[by] + '=' + v, i, kinds[0], here.filter(r => r.point[by] === v)));
   return lines.filter(l => l.v.some(v => v !== null) || l.note.some(n => n));
 }
 
