@@ -99,8 +99,14 @@ func curveOf(s spread, in func(int64) float64) (curve []record.Point) {
 			below += bars[i].Count
 			i++
 		}
-		// A bar stands for its middle, which may lie beyond the greatest sample that it holds.
-		curve = append(curve, record.Point{P: p, V: in(min(max(bars[i].Value, s.Min()), s.Max()))})
+		v := min(max(bars[i].Value, s.Min()), s.Max()) // a bar stands for its middle, the ends are exact
+		switch rank {
+		case 1:
+			v = s.Min()
+		case n:
+			v = s.Max()
+		}
+		curve = append(curve, record.Point{P: p, V: in(v)})
 	}
 	return curve
 }

@@ -213,17 +213,16 @@ func several(n uint64, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// showValue is a figure as a person reads it, with four digits or what a share needs.
+// showValue is a figure as a person reads it, to four digits, or as many as a share needs.
 func showValue(u plan.Unit, v float64) string {
 	switch u {
 	case plan.UnitTime:
 		d := time.Duration(v)
-		for _, step := range []time.Duration{time.Second, time.Millisecond, time.Microsecond} {
-			if d >= step {
-				return d.Round(step / 1000).String()
-			}
+		digit := time.Duration(1)
+		for d/digit >= 10_000 {
+			digit *= 10
 		}
-		return d.String()
+		return d.Round(digit).String()
 	case plan.UnitShare:
 		return showShare(v / million)
 	}
