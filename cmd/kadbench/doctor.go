@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/kadbench/kadbench/harness/report"
+	"github.com/kadbench/kadbench/harness/run"
+	"github.com/kadbench/kadbench/harness/sim"
 )
 
 // doctorCmd looks at the machine.
@@ -40,7 +42,7 @@ type finding struct {
 const minFiles = 2048
 
 func (d *doctorCmd) Run(a *app) error {
-	findings := []finding{listens("tcp", "127.0.0.1:0"), listens("udp", "127.0.0.1:0"), openFiles(), cores()}
+	findings := []finding{listens("tcp", "127.0.0.1:0"), listens("udp", "127.0.0.1:0"), openFiles(), cores(), simulator()}
 	for _, ad := range adapters {
 		findings = append(findings, ad.tool(a.ctx))
 	}
@@ -124,6 +126,15 @@ func cores() finding {
 	f := finding{Name: "cores", OK: n >= 2, Found: fmt.Sprint(n)}
 	if !f.OK {
 		f.Needed = "two cores keep the harness from delaying the target that it judges"
+	}
+	return f
+}
+
+// simulator says how large a network can be simulated here.
+func simulator() finding {
+	f := finding{Name: "simulator", OK: true, Found: "this system does not tell how much memory is available", use: self() + " sim"}
+	if have := run.AvailableMemory(); have > 0 {
+		f.Found = fmt.Sprintf("about %d nodes in the %s of memory that are available", run.NodesThatFit(sim.Config{}, have), run.Bytes(have))
 	}
 	return f
 }

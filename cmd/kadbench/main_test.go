@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE PROGRAM ARG...   the program ends with just this exit code
 //	wholelog FILE CODE          the results log can be read, has its summary, and that names this exit code
+//	samedigest FILE FILE        the last lines of both, summaries of sim --json, have the same digest
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		UpdateScripts:      *update,
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ROOT", root)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "wholelog": wholeLog},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "wholelog": wholeLog, "samedigest": sameDigest},
 	})
 }
 
@@ -92,6 +93,22 @@ func wholeLog(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func sameDigest(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: samedigest FILE FILE")
+	}
+	var digests []string
+	for _, name := range args {
+		lines := strings.Split(strings.TrimSpace(ts.ReadFile(name)), "\n")
+		var s record.SimulationSummary
+		ts.Check(json.Unmarshal([]byte(lines[len(lines)-1]), &s))
+		digests = append(digests, s.Digest)
+	}
+	if same := digests[0] == digests[1]; same == neg || len(digests[0]) != 16 {
+		ts.Fatalf("digests %q", digests)
+	}
+}
+
 // TestServe: the node says where it is in one line of JSON, can be dialled there, and ends cleanly on a signal.
 func TestServe(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
@@ -118,6 +135,51 @@ func TestServe(t *testing.T) {
 			assert.NoError(t, cmd.Wait(), "exit code 0")
 		})
 	}
+}
+
+// TestInterruptedSimulation: it stops between two windows, reports what it has, and leaves a whole log that says where.
+func TestInterruptedSimulation(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "long.plan")
+	require.NoError(t, os.WriteFile(file, []byte("id sim/long\nworld sim nodes=300\nload lookup rate=10/s for=1000h\nneed unfinished=0\n"), 0o644))
+	cmd := exec.Command(os.Args[0], "sim", file, "--out", dir, "--trace", "1")
+	cmd.Args[0] = "kadbench"
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer cmd.Process.Kill()
+	lines := bufio.NewReader(stdout)
+	line, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	assert.Regexp(t, `^ +\d+\.\d{9}s #1`, line, "it runs")
+
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	out, err := io.ReadAll(lines)
+	require.NoError(t, err)
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit)
+	assert.Equal(t, 130, exit.ExitCode())
+	assert.Contains(t, string(out), "interrupted at ")
+	assert.Contains(t, string(out), " of 1000h")
+	assert.True(t, strings.HasSuffix(stderr.String(), "kadbench: interrupted\n"), stderr.String())
+
+	r, err := record.Open(dir)
+	require.NoError(t, err)
+	defer r.Close()
+	var outcome *record.Outcome
+	for e, err := range r.Entries() {
+		require.NoError(t, err)
+		if e.Outcome != nil {
+			outcome = e.Outcome
+		}
+	}
+	assert.True(t, r.Ended(), "the log has its summary")
+	require.NotNil(t, outcome)
+	assert.True(t, outcome.Stopped)
+	assert.Positive(t, outcome.Until)
+	assert.Empty(t, outcome.Needs, "not judged")
 }
 
 // TestInterruptedCheck: an interrupted run exits with 130, reports what it has, and leaves a whole log.

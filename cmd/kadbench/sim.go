@@ -29,18 +29,18 @@ import (
 type simCmd struct {
 	Plans []string `arg:"" optional:"" name:"plan" help:"A plan file, a directory of them, or the id of a simulation carried in the binary. Default: list those."`
 
-	Nodes  int           `placeholder:"N" help:"Nodes of the world, in place of the plan's."`
-	Seed   *uint64       `placeholder:"N" help:"Seed of all chance, in place of the plan's."`
-	For    time.Duration `placeholder:"TIME" help:"Simulated time in which operations begin, in place of the plan's."`
-	Point  string        `placeholder:"'NAME=VALUE ...'" help:"Only the points of the sweep with these settings: 'alpha=3 k=20'."`
-	Shards int           `placeholder:"N" help:"Goroutines that share the nodes; it never changes a result. Default: one for each processor."`
-	Wire   bool          `help:"Encode and decode every message; the result is the same, it takes longer."`
-	Trace  []kad.Peer    `placeholder:"NODE" help:"Print what comes into and out of this node, a number from 1 on (repeatable)."`
-	Rows   string        `placeholder:"FILE" help:"Write each operation there, as a line of CSV."`
-	Shrink bool          `help:"If the plan fails, print the smallest plan that fails in the same way."`
-	Out    string        `placeholder:"DIR" help:"Write results.jsonl, report.html and the inputs there; a log of before is replaced. Default: ${out}."`
-	JSON   bool          `help:"Print the log as JSON lines, the last of which is the summary of the last run."`
-	Quiet  bool          `short:"q" help:"No progress on stderr."`
+	Nodes  *int           `placeholder:"N" help:"Nodes of the world, in place of the plan's."`
+	Seed   *uint64        `placeholder:"N" help:"Seed of all chance, in place of the plan's."`
+	For    *time.Duration `placeholder:"TIME" help:"Simulated time in which operations begin, in place of the plan's."`
+	Point  string         `placeholder:"'NAME=VALUE ...'" help:"Only the points of the sweep with these settings: 'alpha=3 k=20'."`
+	Shards *int           `placeholder:"N" help:"Goroutines that share the nodes; it never changes a result. Default: one for each processor."`
+	Wire   bool           `help:"Encode and decode every message; the result is the same, it takes longer."`
+	Trace  []kad.Peer     `placeholder:"NODE" help:"Print what comes into and out of this node, a number from 1 on (repeatable)."`
+	Rows   string         `placeholder:"FILE" help:"Write each operation there, as a line of CSV."`
+	Shrink bool           `help:"If the plan fails, print the smallest plan that fails in the same way."`
+	Out    string         `placeholder:"DIR" help:"Write results.jsonl, report.html and the inputs there; a log of before is replaced. Default: ${out}."`
+	JSON   bool           `help:"Print the log as JSON lines, the last of which is the summary of the last run."`
+	Quiet  bool           `short:"q" help:"No progress on stderr."`
 
 	UpdateDigests string `hidden:"" placeholder:"FILE" help:"Write the digests of plans that need digest=@fixtures into this list."`
 }
@@ -209,24 +209,32 @@ func (c *simCmd) files(a *app, cfg *run.SimConfig) (done func() error, err error
 // check says what is wrong with the flags.
 func (c *simCmd) check() error {
 	switch {
-	case c.Nodes < 0:
-		return usage("--nodes %d: a number from 1 on was expected", c.Nodes)
-	case c.Shards < 0:
-		return usage("--shards %d: a number from 1 on was expected", c.Shards)
-	case c.For < 0:
-		return usage("--for %s: a time above 0 was expected", c.For)
+	case c.Nodes != nil && *c.Nodes < 1:
+		return usage("--nodes %d: a number from 1 on was expected", *c.Nodes)
+	case c.Shards != nil && *c.Shards < 1:
+		return usage("--shards %d: a number from 1 on was expected", *c.Shards)
+	case c.For != nil && *c.For <= 0:
+		return usage("--for %s: a time above 0 was expected", *c.For)
 	case c.JSON && len(c.Trace) > 0:
 		return usage("--trace prints text on stdout and --json JSON: one of the two was expected")
-	case c.Shrink && (c.For != 0 || c.JSON || len(c.Trace) > 0 || c.Rows != ""):
+	case c.Shrink && (c.For != nil || c.JSON || len(c.Trace) > 0 || c.Rows != ""):
 		return usage("--shrink runs many plans and prints one: none of --for, --json, --trace and --rows was expected with it")
 	}
 	return nil
 }
 
 func (c *simCmd) config(found []*plan.Plan) run.SimConfig {
-	return run.SimConfig{
-		Plans: found, Seed: c.Seed, Nodes: c.Nodes, Shards: c.Shards, For: c.For, Point: c.Point, Wire: c.Wire, Trace: c.Trace, Command: c.repeatCommand,
+	cfg := run.SimConfig{Plans: found, Seed: c.Seed, Point: c.Point, Wire: c.Wire, Trace: c.Trace, Command: c.repeatCommand}
+	if c.Nodes != nil {
+		cfg.Nodes = *c.Nodes
 	}
+	if c.Shards != nil {
+		cfg.Shards = *c.Shards
+	}
+	if c.For != nil {
+		cfg.For = *c.For
+	}
+	return cfg
 }
 
 // seed is the command's, or else that of the first plan: what the log calls its seed. Each run's stands with it.
@@ -255,10 +263,10 @@ func (c *simCmd) repeatCommand(p *plan.Plan, at string, seed uint64) string {
 	if at != "" {
 		args = append(args, "--point", at)
 	}
-	if c.Nodes != 0 {
-		args = append(args, "--nodes", fmt.Sprint(c.Nodes))
+	if c.Nodes != nil {
+		args = append(args, "--nodes", fmt.Sprint(*c.Nodes))
 	}
-	if c.For != 0 {
+	if c.For != nil {
 		args = append(args, "--for", c.For.String())
 	}
 	if c.Wire {

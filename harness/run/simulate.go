@@ -245,6 +245,7 @@ func (c *SimConfig) carryOut(ctx context.Context, r *SimRun, rows *rowWriter, e 
 	if result != nil {
 		r.Digest, r.shards = fmt.Sprintf("%016x", result.Digest), result.Shards
 		r.figures.end(result)
+		e.At, e.Events = result.Until, result.Events
 	}
 	switch {
 	case err != nil:
