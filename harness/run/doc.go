@@ -53,6 +53,20 @@
 // has for all. After a line that waited in vain the target is asked for a sign of life, and one that gives none counts as
 // ended.
 //
+// # Simulations
+//
+// Simulate runs the plans of simulated worlds (harness/sim), where time is a number and every node the reference
+// implementation itself. Before anything begins, each point of each sweep is turned into a configuration, and what cannot be
+// is refused. A run writes its line into the log when it begins, its samples as they come, and its outcome at the end, also
+// when it is interrupted or a node panics. Shrink looks for the smallest plan that fails as a given one does.
+//
+//	Simulate   each point of each plan: world, figures, needs, log            simulate.go, simulate_log.go
+//	worldOf    what a plan says as a sim.Config, and its loads as a schedule  simulate_world.go
+//	figures    operations and samples as the figures that needs are about     outcome.go
+//	Digests    digests that are known                                         simulate_digest.go
+//	fits       memory, before it is too late                                  simulate_memory.go
+//	Shrink     drafts of a plan, smaller and smaller                          simulate_shrink.go, simulate_draft.go
+//
 // # Errors
 //
 // What the suite itself gets wrong (no identity left, a plan that names an unopened stream) is the verdict error, never
