@@ -327,8 +327,8 @@ func TestAFlooderHasOneLifeAtATime(t *testing.T) {
 	none := script{}
 	const span = 300
 	cfg := Config{Seed: 5, Nodes: 40, Shards: 1, Kad: quietConfig(), Load: &none, For: span * 1e9, Sample: 1e9,
-		Churn: Churn{Kind: Exponential, Median: 5e9, Away: 1e9}, Adversaries: []Adversary{{Kind: Flooder, Share: One, Rate: 2}}}
+		Churn: Churn{Kind: Exponential, Median: 5e9, Away: 10e6}, Adversaries: []Adversary{{Kind: Flooder, Share: One, Rate: 2}}}
 	res, _ := run(t, cfg)
 	assert.Greater(t, res.Sent, uint64(32*2*span/2), "they do flood")
-	assert.Less(t, res.Sent, uint64(32*2*span*2), "requests and answers")
+	assert.Less(t, res.Sent, uint64(32*2*span*3), "requests, answers, and some of the joins")
 }

@@ -116,9 +116,8 @@ func (s *sessions) first(p kad.Peer) (up bool, left kad.Duration) {
 	return false, s.left(s.aways, draw(s.presentKey, uint64(p), 1))
 }
 
-// stay is how long the n-th session lasts that begins after the start of the simulation, absence how long the n-th absence
-// does; n counts from 0. A node that is there at first is away for absence 0 and then has stay 0; one that is not, or that
-// joins later, has stay 0 and then absence 0.
+// stay is how long the n-th session of a node lasts, absence how long the node is away after it. n counts from 0, which is
+// the session that is under way at the beginning (of that, first says what is left), or the first that comes.
 func (s *sessions) stay(p kad.Peer, n uint32) kad.Duration {
 	switch {
 	case s.kind == NoChurn || p <= s.never:

@@ -107,15 +107,15 @@ func TestTheStartIsStationary(t *testing.T) {
 // upAt follows a node until a moment.
 func upAt(s *sessions, p kad.Peer, at kad.Duration) bool {
 	up, end := s.first(p)
-	stay, absence := uint32(0), uint32(0)
+	n := uint32(0)
 	for end <= at {
-		if up = !up; up {
-			end += s.stay(p, stay)
-			stay++
+		if up {
+			end += s.absence(p, n)
+			n++
 		} else {
-			end += s.absence(p, absence)
-			absence++
+			end += s.stay(p, n)
 		}
+		up = !up
 	}
 	return up
 }

@@ -201,10 +201,7 @@ func (t *SessionTrace) stay(seed uint64, p kad.Peer, n uint32) kad.Duration {
 	if t.always(spans) {
 		return forever
 	}
-	i, inside, _ := t.next(spans, at)
-	if inside {
-		i++ // the one under way is no stay that begins later
-	}
+	i, _, _ := t.next(spans, at)
 	s := spans[(uint64(i)+uint64(n))%uint64(len(spans))]
 	return s.until - s.from
 }
