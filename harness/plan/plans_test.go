@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,4 +137,33 @@ func firstDifference(a, b string) (string, string) {
 		return fmt.Sprintf("%d lines", len(x)), fmt.Sprintf("%d lines", len(y))
 	}
 	return "", ""
+}
+
+// maxQuick is the largest world that runs in seconds, and so wherever the tests run.
+const maxQuick = 10_000
+
+// TestSimulationsOfSuite: each is told by the page of the plans, compares its digest, and says so if it takes long.
+func TestSimulationsOfSuite(t *testing.T) {
+	page, err := os.ReadFile("../../plans/README.md")
+	require.NoError(t, err)
+	table := ""
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "| `") {
+			table += line
+		}
+	}
+	all, err := plan.LoadAll(plans.FS, "sim", "plans/")
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	for _, p := range all {
+		slug, ok := strings.CutPrefix(p.Header.ID, "sim/")
+		assert.True(t, ok && p.Simulated(), p.File)
+		assert.Equal(t, 1, strings.Count(table, "`"+slug+"`"), "%s in plans/README.md", slug)
+		for _, s := range p.Simulations() {
+			if s.World.Nodes > maxQuick {
+				assert.True(t, p.Header.Slow, "%s: %d nodes are slow", p.File, s.World.Nodes)
+			}
+			assert.True(t, slices.ContainsFunc(s.Needs, func(n plan.Need) bool { return n.Digest == plan.SuiteDigests }), "%s: need digest=%s", p.File, plan.SuiteDigests)
+		}
+	}
 }
