@@ -17,6 +17,7 @@ func (k *Kademlia) bootstrap(now Time, out *Output) {
 		out.Err = ErrNoKnownPeers
 		return
 	}
+	k.askEvicted(now, out)
 	if q := k.begin(now, ResBootstrap, k.dir.ID(k.self), out); q != nil {
 		k.look(now, q, SendFindNode, k.table.local, k.cfg.K, out)
 		k.advance(now, q, out)

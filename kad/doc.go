@@ -71,7 +71,8 @@
 //
 // Ticks alone keep a node and what it published alive: it gives out again its own records, its own provider records and,
 // from holder to holder, those of others (jobs.go); it looks for the peers around it when its table is young and from time
-// to time after that (schedule.go); it asks peers of which it has not heard for long whether they live (liveness.go). Each
+// to time after that (schedule.go); it asks peers of which it has not heard for long whether they live (liveness.go), and now
+// and then one that it gave up (evicted.go), so that a network which was cut in two grows together again. Each
 // has an interval in Config, which a negative one turns off. The queries that it begins so tell of themselves as any
 // others do, but for replication, of which nobody is told. The moments are drawn from the node's seed, so that nodes which
 // started together do not act together. An idle node of a small network sends a request every two seconds that way.

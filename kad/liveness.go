@@ -40,9 +40,10 @@ const together = Time(Second)
 type probes struct {
 	asked    []probe
 	suspects []suspect
-	next     Time // when the next probe may begin; 0: none is due ever
-	life     Time // when anybody last gave a sign of life
-	witness  bool // one is wanted
+	evicted  []Peer // for their silence, the newest last; nil until there is one
+	next     Time   // when the next probe may begin; 0: none is due ever
+	life     Time   // when anybody last gave a sign of life
+	witness  bool   // one is wanted
 }
 
 type probe struct {
@@ -80,6 +81,9 @@ func (p *probes) visit(mark func(Peer)) {
 	for i := range p.suspects {
 		mark(p.suspects[i].peer)
 	}
+	for _, e := range p.evicted {
+		mark(e)
+	}
 }
 
 func (p *probes) suspect(peer Peer) *suspect {
@@ -114,6 +118,7 @@ func (k *Kademlia) probing() bool { return k.cfg.EvictAfter > 0 && k.cfg.ProbeIn
 // entered notes that a peer has got a place in the table. All ways into the table lead here.
 func (k *Kademlia) entered(now Time, p Peer) {
 	k.peerEntered(now)
+	k.probes.forgetEvicted(p)
 	if k.probing() {
 		k.probes.next = earlier(k.probes.next, now+Time(k.cfg.ProbeInterval))
 	}
@@ -220,6 +225,7 @@ func (k *Kademlia) evictSilent(now Time, p Peer, out *Output) {
 		k.links[i].silent = true
 	}
 	k.evict(now, p, out)
+	k.probes.rememberEvicted(p)
 }
 
 // evict takes a peer out of the table and tells the application: by RoutingUpdated if somebody waits for the place, else by
@@ -227,6 +233,7 @@ func (k *Kademlia) evictSilent(now Time, p Peer, out *Output) {
 func (k *Kademlia) evict(now Time, p Peer, out *Output) {
 	present, _ := k.table.Contains(p)
 	k.probes.clear(p)
+	k.probes.forgetEvicted(p)
 	if !k.table.Remove(p) || !present { // it only waited
 		return
 	}

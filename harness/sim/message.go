@@ -90,9 +90,6 @@ func (s *slab) put(m *message) uint32 {
 		s.messages[i] = *m
 		return i
 	}
-	if len(s.messages) == 0 {
-		s.messages = append(s.messages, message{})
-	}
 	s.messages = append(s.messages, *m)
 	return uint32(len(s.messages) - 1)
 }

@@ -102,7 +102,7 @@ func (w *World) settle() {
 	}
 	shards = min(shards, c.Nodes)
 	for i := range shards {
-		s := &shard{w: w, index: i}
+		s := &shard{w: w, index: i, messages: slab{messages: make([]message, 1)}}
 		s.outgoing = [2][][]parcel{make([][]parcel, shards), make([][]parcel, shards)}
 		w.shards = append(w.shards, s)
 	}
@@ -238,6 +238,10 @@ func (w *World) Run(ctx context.Context) (*Result, error) {
 		end := w.plan.prepare(at, at+w.window)
 		team.work(end)
 		w.collect(end)
+	}
+	if !w.result.Stopped && w.panicked == nil && w.now < w.until {
+		w.now = w.until
+		w.samples.take(w)
 	}
 	w.finish()
 	w.result.CPU = processorTime() - cpu
