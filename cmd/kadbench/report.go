@@ -28,6 +28,8 @@ func (reportCmd) Help() string {
 
 text is what check printed: what failed, then cases against targets where these differ. md is for the summary of a CI job: totals, and what failed, folded. html is one page that needs no network: the matrix in each profile, a view of each case with its clauses, its plan and what went over its streams, and the clauses with their cases. junit and tap are for CI systems, a suite for each target, in the profile that decided the run, so that they fail where the exit code does. json is the whole log without its frames as one object; log is the log itself, whole lines only.
 
+A log of simulations (kadbench sim) has the same forms: figures with needs and costs; in html also plots, of a sweep a panel for each figure; in junit and tap a test case for each need. Logs of the same plan are put side by side as points of a sweep are.
+
 Examples:
 
     kadbench report kadbench-out/2026-01-02T15-04-05

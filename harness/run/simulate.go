@@ -241,6 +241,9 @@ func (c *SimConfig) carryOut(ctx context.Context, r *SimRun, rows *rowWriter, e 
 		cfg.Watch.Step = func(at kad.Duration, node kad.Peer, in string, out []string) { writeStep(c.Steps, at, node, in, out) }
 	}
 	keep(c.began(r))
+	if e.Nodes = cfg.Nodes; c.Progress != nil {
+		c.Progress(e)
+	}
 	result, err := c.play(ctx, cfg)
 	if result != nil {
 		r.Digest, r.shards = fmt.Sprintf("%016x", result.Digest), result.Shards

@@ -85,14 +85,14 @@ func logged(t *testing.T, log *record.Writer) (lines []string) {
 	return lines
 }
 
-func simulateInto(t *testing.T, ctx context.Context, c SimConfig) (*SimReport, error, []string) {
+func simulateInto(t *testing.T, ctx context.Context, c SimConfig) (*SimReport, []string, error) {
 	t.Helper()
 	log, err := record.Create(t.TempDir(), record.Run{})
 	require.NoError(t, err)
 	c.Log = log
 	report, err := Simulate(ctx, c)
 	require.NoError(t, log.Close(report.Summary))
-	return report, err, logged(t, log)
+	return report, logged(t, log), err
 }
 
 const sweeping = `id sim/x
@@ -112,7 +112,7 @@ func TestSimulate(t *testing.T) {
 		Command:  func(p *plan.Plan, at string, seed uint64) string { return fmt.Sprintf("run %s at %q with %d", p.File, at, seed) },
 		Progress: func(e SimEvent) { told = append(told, fmt.Sprintf("%d/%d %s %v %d", e.Run, e.Runs, e.Point, e.Ended, e.Events)) },
 	}
-	report, err, lines := simulateInto(t, t.Context(), c)
+	report, lines, err := simulateInto(t, t.Context(), c)
 	assert.ErrorIs(t, err, ErrNeed)
 	assert.EqualError(t, err, "a need was missed: in 2 of 2 runs")
 	assert.Equal(t, 5, report.Summary.Exit)
@@ -126,7 +126,8 @@ func TestSimulate(t *testing.T) {
 	assert.Equal(t, "sample 1 at=10s", lines[5])
 	assert.Regexp(t, `^outcome 1 until=10s stopped=false error="" 0000000300006403 \[success>0.9: pass, .*\] \[took.p50<900ms: fail, .*\] \[events<=1000: pass, .*\]$`, lines[6])
 	assert.Equal(t, "summary 4 passed, 2 failed, 0 warned, 0 expected, 0 unsupported, 0 skipped, 0 errors exit=5", lines[7])
-	assert.Equal(t, []string{"1/2 alpha=1 false 1000", "1/2 alpha=1 true 1000", "2/2 alpha=3 false 1000", "2/2 alpha=3 true 1000"}, told)
+	assert.Equal(t, []string{"1/2 alpha=1 false 0", "1/2 alpha=1 false 1000", "1/2 alpha=1 true 1000",
+		"2/2 alpha=3 false 0", "2/2 alpha=3 false 1000", "2/2 alpha=3 true 1000"}, told)
 
 	s := report.Runs[1].Summary()
 	assert.Equal(t, uint64(100), s.Lookups)
@@ -154,14 +155,14 @@ func TestSimulateStops(t *testing.T) {
 		}
 		return &fakeWorld{cfg, nil}, nil
 	}
-	report, err, lines := simulateInto(t, ctx, c)
+	report, lines, err := simulateInto(t, ctx, c)
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, 130, report.Summary.Exit)
 	require.Len(t, lines, 5)
 	assert.Equal(t, `outcome 0 until=5.1s stopped=true error="" 0000000300006401`, lines[3])
 
 	c.world = func(context.Context, sim.Config) (simulated, error) { return nil, ctx.Err() } // while nodes were made
-	_, err, lines = simulateInto(t, ctx, c)
+	_, lines, err = simulateInto(t, ctx, c)
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, `outcome 0 until=0s stopped=true error="" `, lines[2])
 }
@@ -170,7 +171,7 @@ func TestSimulateStops(t *testing.T) {
 func TestSimulatePanic(t *testing.T) {
 	c := SimConfig{Plans: []*plan.Plan{simulationOf(t, sweeping)}, Shards: 1}
 	c.world = fakeWorlds(func(sim.Config, *sim.Result) error { return fmt.Errorf("%w: index out of range", sim.ErrPanic) })
-	report, err, lines := simulateInto(t, t.Context(), c)
+	report, lines, err := simulateInto(t, t.Context(), c)
 	assert.ErrorIs(t, err, ErrHarness)
 	assert.ErrorIs(t, err, sim.ErrPanic)
 	assert.Equal(t, 4, report.Summary.Exit)
@@ -293,7 +294,7 @@ need recall@20>0.95 get.success>0.8 unfinished=0
 	var digests []string
 	for _, shards := range []int{1, 2} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		report, err, _ := simulateInto(t, ctx, SimConfig{Plans: []*plan.Plan{p}, Shards: shards})
+		report, _, err := simulateInto(t, ctx, SimConfig{Plans: []*plan.Plan{p}, Shards: shards})
 		cancel()
 		require.NoError(t, err)
 		require.Len(t, report.Runs, 1)
