@@ -8,6 +8,10 @@
 // Several logs become one with Join: a matrix of cases and targets. What a log does not hold, the HTML page gets from its
 // caller by Options: the cases' plans, the clauses of the specifications, and the reading of frames.
 //
+// A log of simulations gives the same forms: tables of figures and needs, a test case for each need, and a page with a
+// plot of each figure along a sweep, over simulated time and over operations, each with the table of its numbers. The page
+// holds uPlot 1.6.32 (assets/uplot.js, MIT license), which draws.
+//
 // What peers and target programs said stands in a log as it came. Reports print it with its control characters
 // escaped, so that no peer writes on the reader's terminal.
 package report

@@ -82,12 +82,20 @@ func percent(share float64) string {
 		return "100 %"
 	}
 	digits := 1
-	for left := 1 - share; left < 0.0095 && digits < 6 && share < 1; left *= 10 {
+	for left := 1 - share; left < 0.0095 && digits < 6; left *= 10 {
 		digits++
 	}
-	// Rounded down: what is not all is never told as 100 %.
+	return near(share*100, digits, 100) + " %"
+}
+
+// near rounds to so many digits, but down where it would become all.
+func near(v float64, digits int, all float64) string {
 	scale := math.Pow10(digits)
-	return strconv.FormatFloat(math.Floor(share*100*scale+1e-6)/scale, 'f', digits, 64) + " %"
+	rounded := math.Round(v*scale) / scale
+	if rounded >= all {
+		rounded = math.Floor(v*scale) / scale
+	}
+	return strconv.FormatFloat(rounded, 'f', digits, 64)
 }
 
 // recall has at least four digits, and never is 1 unless all was found.
@@ -99,8 +107,7 @@ func recall(share float64) string {
 	for left := 1 - share; left < 0.001 && digits < 7; left *= 10 {
 		digits++
 	}
-	scale := math.Pow10(digits)
-	return strconv.FormatFloat(math.Floor(share*scale+1e-6)/scale, 'f', digits, 64)
+	return near(share, digits, 1)
 }
 
 // ratio is a share as by show; – where there was nothing to count.

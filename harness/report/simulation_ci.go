@@ -170,7 +170,7 @@ func (e *experiment) markdownNeeds(w io.Writer, o Options) {
 			if mark == "" {
 				mark = "❌"
 			}
-			fmt.Fprintf(w, "- %s %s **%s** %s\n", mark, word, mdText(n.Text), mdText(e.which(s)+strings.TrimPrefix(needText(n), n.Text+", ")))
+			fmt.Fprintf(w, "- %s %s **%s** %s\n", mark, word, mdText(n.Text), mdText(e.which(s)+strings.TrimLeft(strings.TrimPrefix(needText(n), n.Text), ",: ")))
 		}
 	}
 	if left > 0 {

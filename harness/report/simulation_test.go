@@ -196,7 +196,7 @@ func TestQuantities(t *testing.T) {
 		"99.987 %":       percent(0.99987),
 		"99.999999 %":     percent(0.9999999999),
 		"1":             recall(1),
-		"0.9987":        recall(0.99876),
+		"0.9988":        recall(0.99876),
 		"0.999912":      recall(0.9999123),
 		"–":             ratio(nil, percent),
 		"410–431 ms":    between(410, 431, millis),

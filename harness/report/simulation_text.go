@@ -275,7 +275,10 @@ func (e *experiment) writeNeed(w io.Writer, s *Simulation, n record.NeedGot, o O
 
 // needText is a need with what came, and why that is not enough.
 func needText(n record.NeedGot) string {
-	text := n.Text + ", got " + n.Got
+	text := n.Text
+	if n.Got != "" {
+		text += ", got " + n.Got
+	}
 	if n.Why != "" {
 		text += ": " + n.Why
 	}

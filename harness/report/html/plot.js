@@ -4,6 +4,7 @@
 const drawn = new Set();
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const ones = [1, 2, 5].flatMap(n => [n, 10 * n, 100 * n, 1e3 * n, 1e4 * n]).sort((a, b) => a - b); // steps of an axis of counts
+// Lines of a sweep are dashed each in its way, as they often lie on one another; others only where colours are used again.
 const colours = 8, dashes = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
 
 const colourOf = i => '--c' + i % colours;
@@ -43,7 +44,7 @@ function plot(what) {
   const some = rows.some(r => r.v.some(v => v !== null));
   const box = h('div.plot', {role: 'img', 'aria-label': what.title + ': ' + y.label + ' by ' + x.label + '. The table below has the numbers.'});
   const fig = h('figure', {}, h('figcaption', {}, h('b', {}, what.title), what.about ? h('span.about', {}, what.about) : null),
-    some ? box : h('p.dim', {}, 'No figures.'), numbers(what, xs, rows));
+    some ? box : h('p.dim', {}, 'There are too few samples to draw it.'), numbers(what, xs, rows));
   if (some) {
     let u = null, wide = 0;
     const draw = () => {
@@ -63,7 +64,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
 });
 
 function options(what, xs, rows, wide) {
-  const {x, y} = what, bins = what.kind === 'bins', range = what.range || reach(rows, y);
+  const {x, y} = what, bins = what.kind === 'bins', dash = r => dashes[(what.kind === 'points' ? r.i : Math.floor(r.i / colours)) % dashes.length], range = what.range || reach(rows, y);
   const ink = colour('--dim'), grid = {stroke: colour('--line'), width: 1}, font = '12px system-ui, sans-serif';
   const axis = {stroke: ink, grid, ticks: {...grid, size: 5}, gap: 3, font, labelFont: font, labelSize: 20, labelGap: 2};
   const labels = list => list.map(v => v === null ? '' : v === 0 ? '0' : (y.tick || y.format)(v).replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, ''));
@@ -82,15 +83,15 @@ function options(what, xs, rows, wide) {
     series: [
       {label: x.label, value: (u, v) => v === null || v === undefined ? '' : x.names ? x.names[v] : x.format(v)},
       ...rows.map(r => ({
-        label: r.name, stroke: colour(r.c), width: 2, dash: dashes[Math.floor(r.i / colours) % dashes.length], spanGaps: true,
+        label: r.name, stroke: colour(r.c), width: 2, dash: dash(r), spanGaps: true,
         fill: bins && rows.length === 1 ? colour(r.c) + '33' : undefined,
         paths: bins ? uPlot.paths.stepped({align: 1}) : undefined,
         points: {show: what.kind === 'points' || (!bins && xs.length < 3), size: 7, fill: colour(r.c)},
-        value: (u, v, s, at) => at === null || at === undefined ? '' : cell(r, at, y),
+        value: (u, v, s, at) => at === null || at === undefined ? '' : (cell(r, at, y) + ' ' + interval(r, at, y)).trim(),
       })),
     ],
     cursor: {drag: {x: false, y: false}, y: false, points: {size: 8}, ...(bins ? {dataIdx: (u, s, near, v) => near > 0 && v < xs[near] ? near - 1 : near} : {})},
-    legend: {live: true, markers: {dash: (u, i) => i > 0 && rows[i - 1].i >= colours ? 'dashed' : 'solid'}},
+    legend: {live: true, markers: {dash: (u, i) => i > 0 && dash(rows[i - 1]).length ? 'dashed' : 'solid'}},
     hooks: {draw: [u => whiskers(u, rows)]},
   };
 }
@@ -116,16 +117,13 @@ function whiskers(u, rows) {
   c.restore();
 }
 
-// cell is a value in words, with its interval.
-function cell(r, at, y) {
-  if (r.note[at]) return r.note[at];
-  if (r.v[at] === null) return '–';
-  const value = y.format(r.v[at]);
-  if (r.low[at] === null || r.high[at] === null) return value;
-  const a = y.format(r.low[at]), b = y.format(r.high[at]);
-  if (a === b) return value;
-  const unit = a.slice(a.indexOf(' '));
-  return value + ' (' + (a.includes(' ') && b.endsWith(unit) ? a.slice(0, -unit.length) : a) + '–' + b + ')';
+// cell is a value in words, interval what stands behind it.
+const cell = (r, at, y) => r.note[at] || (r.v[at] === null ? '–' : y.format(r.v[at]));
+function interval(r, at, y) {
+  if (r.note[at] || r.v[at] === null || r.low[at] === null || r.high[at] === null) return '';
+  const a = y.format(r.low[at]), b = y.format(r.high[at]), unit = a.slice(a.indexOf(' '));
+  if (a === b) return '';
+  return '(' + (a.includes(' ') && b.endsWith(unit) ? a.slice(0, -unit.length) : a) + '–' + b + ')';
 }
 
 // numbers is the table; a long one is folded.
@@ -136,10 +134,10 @@ function numbers(what, xs, rows) {
   const head = h('table.grid', {}, h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, x.label), rows.map(r => h('th.n', {scope: 'col'}, r.name)))));
   const fill = () => {
     if (head.tBodies.length) return;
-    head.append(h('tbody', {}, keep.map(i => h('tr', {}, h('th', {scope: 'row'}, name(xs[i])), rows.map(r => h('td.n', {}, cell(r, i, y)))))));
+    head.append(h('tbody', {}, keep.map(i => h('tr', {}, h('th', {scope: 'row'}, name(xs[i])), rows.map(r => h('td.n', {}, cell(r, i, y), interval(r, i, y) ? [' ', h('small', {}, interval(r, i, y))] : null))))));
   };
   if (!keep.length) return null;
-  if (keep.length <= 8) {
+  if (keep.length <= 8 && what.kind !== 'bins') {
     fill();
     return h('div.scroll', {}, head);
   }

@@ -21,18 +21,23 @@ const bytes = blank(v => {
   while (v >= 1000 && unit < 4) { v /= 1024; unit++; }
   return figure(v) + ' ' + ['B', 'KiB', 'MiB', 'GiB', 'TiB'][unit];
 });
+// near rounds to so many digits, but down where it would become all.
+function near(v, digits, all) {
+  const scale = 10 ** digits, rounded = Math.round(v * scale) / scale;
+  return (rounded >= all ? Math.floor(v * scale) / scale : rounded).toFixed(digits);
+}
 // percent of a share from 0 to 1; what is not all is never told as 100 %.
 const percent = blank(share => {
   if (share >= 1) return '100 %';
   let digits = 1;
   for (let left = 1 - share; left < 0.0095 && digits < 6; left *= 10) digits++;
-  return (Math.floor(share * 100 * 10 ** digits + 1e-6) / 10 ** digits).toFixed(digits) + ' %';
+  return near(share * 100, digits, 100) + ' %';
 });
 const recall = blank(share => {
   if (share >= 1) return '1';
   let digits = 4;
   for (let left = 1 - share; left < 0.001 && digits < 7; left *= 10) digits++;
-  return (Math.floor(share * 10 ** digits + 1e-6) / 10 ** digits).toFixed(digits);
+  return near(share, digits, 1);
 });
 // span of simulated seconds: 48h, 12h30m, 20s.
 function span(seconds) {

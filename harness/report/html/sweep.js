@@ -12,6 +12,7 @@ const ofRatio = name => f => f[name] && f[name].of ? {v: f[name].n / f[name].of,
 const ofMean = name => f => f[name] && f[name].n ? {v: f[name].mean} : {};
 const measures = [
   {title: 'Latency, median', y: {label: 'p50', format: millis}, get: ofQuantile(50)},
+  {title: 'Latency, 90th percentile', y: {label: 'p90', format: millis}, get: ofQuantile(90)},
   {title: 'Latency, 99th percentile', y: {label: 'p99', format: millis}, get: ofQuantile(99)},
   {title: 'Requests of an operation', y: {label: 'RPCs, mean', format: number}, get: ofMean('requests')},
   {title: 'Recall', y: {label: 'recall', format: recall, share: true}, get: ofRatio('recall')},
