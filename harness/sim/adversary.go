@@ -82,6 +82,7 @@ func newFoes(ctx context.Context, cfg *Config, key []byte) (*foes, error) {
 		switch l.Kind {
 		case Liar:
 			f.ghosts = ghostsOf(cfg.Nodes)
+			continue
 		case Sybil:
 			if len(l.Key) == 0 {
 				l.Key = key
@@ -99,9 +100,6 @@ func newFoes(ctx context.Context, cfg *Config, key []byte) (*foes, error) {
 			}
 			l.target = kad.KeyOf(peerID(cfg.Seed, l.patient))
 		default:
-			continue
-		}
-		if l.Kind == Liar {
 			continue
 		}
 		members := f.members(role(i + 1))
