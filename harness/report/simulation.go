@@ -20,8 +20,16 @@ type Simulation struct {
 
 // simulation takes in one line of a simulation.
 func (l *Log) simulation(e record.Entry) error {
+	at := func(number int) *Simulation { // most often the one that began last
+		for i := len(l.Simulations) - 1; i >= 0; i-- {
+			if l.Simulations[i].Number == number {
+				return l.Simulations[i]
+			}
+		}
+		return nil
+	}
 	if e.Type == record.TypeSimulation {
-		if slices.ContainsFunc(l.Simulations, func(s *Simulation) bool { return s.Number == e.Simulation.Number }) {
+		if at(e.Simulation.Number) != nil {
 			return fmt.Errorf("%s: %w: simulation %d begins twice", l.Path, record.ErrLog, e.Simulation.Number)
 		}
 		l.Simulations = append(l.Simulations, &Simulation{Simulation: *e.Simulation, Samples: []record.Sample{}})
@@ -33,14 +41,14 @@ func (l *Log) simulation(e record.Entry) error {
 	} else {
 		number = e.Outcome.Number
 	}
-	i := slices.IndexFunc(l.Simulations, func(s *Simulation) bool { return s.Number == number })
+	s := at(number)
 	switch {
-	case i < 0:
+	case s == nil:
 		return fmt.Errorf("%s: %w: a line of type %s of simulation %d, which has not begun", l.Path, record.ErrLog, e.Type, number)
 	case e.Sample != nil:
-		l.Simulations[i].Samples = append(l.Simulations[i].Samples, *e.Sample)
+		s.Samples = append(s.Samples, *e.Sample)
 	default:
-		l.Simulations[i].Outcome = e.Outcome
+		s.Outcome = e.Outcome
 	}
 	return nil
 }

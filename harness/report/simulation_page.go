@@ -15,6 +15,9 @@ import (
 // and the page says so.
 const maxPlotted = 1000
 
+// maxPageRuns of a plan are in the page: a run takes some 30 KiB, and a page of 20 MiB is as much as a browser opens at once.
+const maxPageRuns = 600
+
 // The page of simulations: uPlot draws, and what it draws stands as a table too.
 var (
 	simulationScripts = []string{"html/dom.js", "assets/uplot.js", "html/quantity.js", "html/plot.js", "html/sweep.js", "html/run.js", "html/simulation.js"}
@@ -35,7 +38,7 @@ type simExperiment struct {
 	Axes     []string  `json:"axes"`
 	Kinds    []string  `json:"kinds"`
 	Facts    []string  `json:"-"`
-	Broken   []string  `json:"-"`
+	Broken   []string  `json:"-"` // what is not whole, in sentences
 	Needs    []simNeed `json:"-"`
 	Held     int       `json:"-"`
 	Outcomes grid      `json:"-"`
@@ -75,7 +78,14 @@ func newSimPage(l *Log) *simPage {
 	p := &simPage{Runs: l.pageRuns(), Verdict: l.verdict()}
 	for i, e := range l.experiments() {
 		first := e.Runs[0]
+		var left string
+		if all := len(e.Runs); all > maxPageRuns {
+			e.Runs, left = e.Runs[:maxPageRuns], fmt.Sprintf("The first %d of %d runs are shown; the log has all.", maxPageRuns, all)
+		}
 		x := simExperiment{ID: fmt.Sprintf("plan-%d", i), Plan: Clean(e.Plan), Prose: Clean(first.Prose), Axes: []string{}, Kinds: []string{}, Outcomes: e.outcomes(), Costs: e.costs()}
+		if left != "" {
+			x.Broken = append(x.Broken, left)
+		}
 		for _, a := range e.Axes {
 			x.Axes = append(x.Axes, Clean(a))
 		}

@@ -193,8 +193,8 @@ func TestQuantities(t *testing.T) {
 		"812 B":         size(812),
 		"100 %":         percent(1),
 		"94.8 %":        percent(0.948),
-		"99.987 %":       percent(0.99987),
-		"99.999999 %":     percent(0.9999999999),
+		"99.987 %":      percent(0.99987),
+		"99.999999 %":   percent(0.9999999999),
 		"1":             recall(1),
 		"0.9988":        recall(0.99876),
 		"0.999912":      recall(0.9999123),
@@ -235,4 +235,17 @@ func TestPageThinsOutSeries(t *testing.T) {
 	r := newSimPage(l).Experiments[0].Runs[0]
 	assert.Equal(t, 6, r.Each)
 	assert.Len(t, r.Samples, 834)
+}
+
+// Of very many runs the page has as many as a browser can show, and says so.
+func TestPageOfManyRuns(t *testing.T) {
+	l := simulated(t, "stopped")
+	for i := range maxPageRuns {
+		s := *l.Simulations[0]
+		s.Number, s.Seed = i+1, uint64(i+2)
+		l.Simulations = append(l.Simulations, &s)
+	}
+	x := newSimPage(l).Experiments[0]
+	assert.Len(t, x.Runs, maxPageRuns)
+	assert.Equal(t, "The first 600 of 601 runs are shown; the log has all.", x.Broken[0])
 }
