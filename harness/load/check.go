@@ -35,30 +35,30 @@ func (c Config) Check() error {
 func (c Config) checkLine(l Line) error {
 	switch {
 	case l.Arrivals > Poisson:
-		return fmt.Errorf("Arrivals: there is no %d", l.Arrivals)
+		return fmt.Errorf("arrivals: there is no %d", l.Arrivals)
 	case l.From < 0 || l.From > MaxTime:
-		return fmt.Errorf("From: %v: from 0 to %v", l.From, MaxTime)
+		return fmt.Errorf("from: %v: from 0 to %v", l.From, MaxTime)
 	case l.For < 0 || l.For > MaxTime:
-		return fmt.Errorf("For: %v: from 0 to %v", l.For, MaxTime)
+		return fmt.Errorf("for: %v: from 0 to %v", l.For, MaxTime)
 	case l.Count > MaxShots:
-		return fmt.Errorf("Count: %d: %d at most", l.Count, MaxShots)
+		return fmt.Errorf("count: %d: %d at most", l.Count, MaxShots)
 	case l.Count == 0 && l.For == 0:
-		return fmt.Errorf("neither Count nor For: nothing would end it")
+		return fmt.Errorf("neither count nor for: nothing would end it")
 	case l.Count == 0 && l.Rate.N == 0 && l.To.N == 0:
-		return fmt.Errorf("neither Count nor Rate: nothing would come")
+		return fmt.Errorf("neither count nor rate: nothing would come")
 	case l.To != (Rate{}) && l.For == 0:
-		return fmt.Errorf("To: a rate that changes needs For, the time that it takes")
+		return fmt.Errorf("to: a rate that changes needs for, the time that it takes")
 	case l.To != (Rate{}) && l.To.N == 0 && l.Rate.N == 0:
-		return fmt.Errorf("To: from a rate of 0 to a rate of 0: nothing would come")
+		return fmt.Errorf("to: from a rate of 0 to a rate of 0: nothing would come")
 	case l.To == (Rate{}) && l.Rate != (Rate{}) && l.Rate.N == 0:
-		return fmt.Errorf("Rate: 0 in %v: nothing would come", l.Rate.per())
+		return fmt.Errorf("rate: 0 in %v: nothing would come", l.Rate.per())
 	case len(l.Mix) == 0 || len(l.Mix) > MaxMix:
-		return fmt.Errorf("Mix: %d parts: 1 to %d", len(l.Mix), MaxMix)
+		return fmt.Errorf("mix: %d parts: 1 to %d", len(l.Mix), MaxMix)
 	}
 	for _, r := range []struct {
 		name string
 		Rate
-	}{{"Rate", l.Rate}, {"To", l.To}} {
+	}{{"rate", l.Rate}, {"to", l.To}} {
 		if r.N > MaxShots || r.Per < 0 || r.Per > MaxTime {
 			return fmt.Errorf("%s: %d in %v: at most %d, in a time from 1ns to %v", r.name, r.N, r.Per, MaxShots, MaxTime)
 		}
@@ -79,23 +79,23 @@ func (c Config) checkPart(p Part) error {
 	k := p.Keys
 	switch {
 	case p.Kind == "":
-		return fmt.Errorf("Kind: none")
+		return fmt.Errorf("kind: none")
 	case k.Order > Hot:
-		return fmt.Errorf("Order: there is no %d", k.Order)
+		return fmt.Errorf("order: there is no %d", k.Order)
 	case k.Lag < 0 || k.Lag > MaxTime:
-		return fmt.Errorf("Lag: %v: from 0 to %v", k.Lag, MaxTime)
+		return fmt.Errorf("lag: %v: from 0 to %v", k.Lag, MaxTime)
 	case k.Skew > MaxSkew:
-		return fmt.Errorf("Skew: %d millionths: %d at most", k.Skew, MaxSkew)
+		return fmt.Errorf("skew: %d millionths: %d at most", k.Skew, MaxSkew)
 	case k.Share > million:
-		return fmt.Errorf("Share: %d millionths: %d at most", k.Share, million)
+		return fmt.Errorf("share: %d millionths: %d at most", k.Share, million)
 	case k.Published && published[p.Kind] == "":
-		return fmt.Errorf("Published: only what seeks can ask for what was published")
+		return fmt.Errorf("published: only what seeks can ask for what was published")
 	case k.Published && !c.publishes(published[p.Kind]):
-		return fmt.Errorf("Published: no line has a %s", published[p.Kind])
+		return fmt.Errorf("published: no line has a %s", published[p.Kind])
 	case k.Of == 0 && !k.Published && (k.Order != Uniform || published[p.Kind] != ""):
-		return fmt.Errorf("Of: how many keys there are to draw from must be said")
+		return fmt.Errorf("of: how many keys there are to draw from must be said")
 	case k.Order == Zipf && k.Of > MaxZipf:
-		return fmt.Errorf("Of: %d: a Zipf order has %d at most", k.Of, MaxZipf)
+		return fmt.Errorf("of: %d: a Zipf order has %d at most", k.Of, MaxZipf)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func curveOf(s spread, in func(int64) float64) (curve []record.Point) {
 	bars, n := s.Bars(), s.N()
 	ended, below, i := n-s.Censored(), uint64(0), 0
 	for _, p := range curvePoints {
-		rank := max(uint64(math.Ceil(p/100*float64(n)*(1-1e-12))), 1)
+		rank := stats.Rank(n, p/100)
 		if rank > ended {
 			break
 		}

@@ -41,8 +41,7 @@ func quantile(p float64, seen, cut []Bar) Quantile {
 	if n == 0 || p <= 0 || p >= 1 {
 		return q
 	}
-	// A hair less than the product, so that 0.99 of 1,000 (990.0000000000001) is 990.
-	rank := uint64(min(max(math.Ceil(float64(n)*p*(1-1e-12)), 1), float64(n)))
+	rank := Rank(n, p)
 	q.Few = min(rank, n-rank) < Beyond
 	all := merge(seen, cut)
 	low, high := ranks(n, p)
@@ -58,6 +57,12 @@ func quantile(p float64, seen, cut []Bar) Quantile {
 		q.High, q.Open = at(all, min(high, n)), true
 	}
 	return q
+}
+
+// Rank is which of n sorted samples, counted from 1, is the percentile p. A hair is taken off the product, so that 0.07 of
+// 200, which floats make 14.000000000000002, is the 14th.
+func Rank(n uint64, p float64) uint64 {
+	return uint64(min(max(math.Ceil(float64(n)*p*(1-1e-12)), 1), float64(n)))
 }
 
 // ranks are the order statistics between which the percentile p of n samples lies in 95 of 100 runs: below the low one
