@@ -42,5 +42,10 @@
 //		}
 //	}
 //
+// A plan whose lines are world, link, churn, faults, load, need and sweep is a simulation instead of a case (Plan.Simulated).
+// It has no peers and no script to walk: Plan.Simulations gives plain values, one *Simulation for each point of its sweep,
+// which harness/run makes into worlds. The rows of their words (terms.go) are what the parser reads, explain tells with and
+// Words lists.
+//
 // Every complaint is an *Error with file, line, and what was expected; errors.Is(err, ErrPlan) tells them from others.
 package plan

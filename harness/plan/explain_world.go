@@ -107,6 +107,9 @@ func tellNeed(t *teller, l *Line) string {
 			what = fmt.Sprintf("for %s, %s", n.Of, what)
 		}
 		bound := condition.FindStringSubmatch(n.Text)[3]
+		if _, own := t.plan.Fixtures[SuiteDigests[1:]]; bound == SuiteDigests && !own {
+			bound = "the one that comes with the suite"
+		}
 		parts = append(parts, fmt.Sprintf("%s must be %s %s", what, opSays[n.Op], bound))
 	}
 	return strings.Join(parts, "; ")

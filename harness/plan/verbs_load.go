@@ -40,7 +40,7 @@ func only(w *Workload) *Part { return &w.Mix[0] }
 var loadSettings = []setting[Workload]{
 	{term{"key", "key=zipf", "which keys: `uniform` gives each the same chance, `zipf` prefers low numbers, `hot` a few; uniform if it is not written", "%s keys"},
 		choice(func(w *Workload) *string { return &only(w).Key }, "uniform", "zipf", "hot")},
-	{term{"keys", "keys=1000", "how many keys there are; without it none comes twice", "%s different ones"}, whole(func(w *Workload) *uint64 { return &only(w).Keys }, 1, maxKeys)},
+	{term{"keys", "keys=1000", "how many keys there are; without it none comes twice", "%s keys in all"}, whole(func(w *Workload) *uint64 { return &only(w).Keys }, 1, maxKeys)},
 	{term{"skew", "skew=1.1", "of zipf: the exponent; 1 if it is not written", "the exponent %s"}, millionths(func(w *Workload) *uint32 { return &only(w).Skew })},
 	{term{"share", "share=90%", "of hot: how many of the operations are about the hot keys; 90% if it is not written", "%s about the hot ones"}, share(func(w *Workload) *uint32 { return &only(w).Share })},
 	{term{"hot", "hot=10", "of hot: how many keys are; 1 if it is not written", "%s of them hot"}, whole(func(w *Workload) *uint64 { return &only(w).HotOf }, 1, maxKeys)},
