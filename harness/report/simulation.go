@@ -96,7 +96,12 @@ func (s *Simulation) Broken() string {
 	case o == nil && len(s.Samples) == 0:
 		return "the log was cut off before its first sample"
 	case o == nil:
-		return "the log was cut off; the last sample is of " + at(s.Samples[len(s.Samples)-1].At)
+		last := s.Samples[len(s.Samples)-1]
+		text := fmt.Sprintf("the log was cut off; the last sample is of %s: %s nodes there, %s peers in a table, %s of them dead", at(last.At), count(uint64(last.Up)), figure(last.Entries), percent(last.Dead))
+		if last.Expected > 0 {
+			text += fmt.Sprintf(", %s of %s records alive", count(uint64(last.Records)), count(uint64(last.Expected)))
+		}
+		return text
 	case o.Error != "":
 		return "broken off at " + at(o.Until) + ": " + o.Error
 	case o.Stopped:

@@ -120,7 +120,9 @@ func (l *Log) markdownSimulations(w io.Writer, o Options) {
 			fmt.Fprintf(w, "The first %d of %d rows:\n\n", maxRuns, len(g.Rows))
 			g.Rows = g.Rows[:maxRuns]
 		}
-		g.markdown(w)
+		if len(g.Rows) > 0 {
+			g.markdown(w)
+		}
 		e.markdownNeeds(w, o)
 		if costs := e.costs(); len(costs.Rows) > 0 && len(costs.Rows) <= maxRuns {
 			fmt.Fprint(w, "<details><summary>what it cost</summary>\n\n")

@@ -220,8 +220,8 @@ func TestPageOfSimulations(t *testing.T) {
 	page := render(t, l, Options{})
 	standsAlone(t, page, `<script type="application/json" id="data">`, `<script>`)
 	for _, want := range []string{"Simulation sim/sweep", "Simulation sim/exit-half", "Simulation sim/liar", `<td class="n">6.62 s`, "survival&gt;95%", `<span class="v fail">MISSED</span>`,
-		`<p class="note">liar.share=40%: the log was cut off; the last sample is of 30m of 1h simulated</p>`, "kadbench sim plans/sim/exit-half.plan --seed 1", "MIT License"} {
-		assert.Contains(t, page, want)
+		`<p class="note">liar.share=40%: the log was cut off; the last sample is of 30m of 1h simulated: 5,186 nodes there, 166 peers in a table, 12.4 % of them dead, 357 of 360 records alive</p>`, "kadbench sim plans/sim/exit-half.plan --seed 1", "MIT License"} {
+		assert.True(t, strings.Contains(page, want), want) // the page is long
 	}
 }
 

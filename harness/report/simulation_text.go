@@ -29,7 +29,9 @@ func (e *experiment) outcomes() grid {
 			point = append(point, Clean(s.value(name)))
 		}
 		if s.Outcome == nil {
-			g.Rows = append(g.Rows, append(point, "cut off"))
+			if len(point) > 0 {
+				g.Rows = append(g.Rows, append(point, "cut off"))
+			}
 			continue
 		}
 		for i := range s.Outcome.Figures {
@@ -178,7 +180,9 @@ func (e *experiment) write(w io.Writer, o Options) {
 	}
 	for _, s := range e.Runs {
 		if why := s.Broken(); why != "" {
-			fmt.Fprintf(w, "note: %s%s\n", Clean(e.which(s)), Clean(why))
+			for i, line := range wrap("note: "+Clean(e.which(s)+why), o.Width-6) {
+				fmt.Fprintln(w, map[bool]string{true: "", false: "      "}[i == 0]+line)
+			}
 		}
 	}
 	g := e.outcomes()

@@ -26,7 +26,7 @@ function reach(rows, y) {
   let low = Math.min(...all), high = Math.max(...all);
   if (!all.length) return [0, 1];
   if (y.share && low > 0.5) {
-    const room = Math.max((1 - low) * 1.15, 1e-5);
+    const room = low === 1 ? 0.02 : Math.max((1 - low) * 1.15, 1e-5);
     return [1 - room, 1 + room * 0.06];
   }
   high = high > 0 ? high * 1.06 : 1;
