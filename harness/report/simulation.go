@@ -64,15 +64,6 @@ func settings(list []record.Setting) string {
 	return strings.Join(parts, " ")
 }
 
-// world is what is told of the world in one line: tables ideal · k 20 · churn lognormal median=3h.
-func (s *Simulation) world() string {
-	var parts []string
-	for _, p := range s.World {
-		parts = append(parts, p.Name+" "+p.Value)
-	}
-	return strings.Join(parts, " · ")
-}
-
 // value of a sweep's word; empty where it chose none.
 func (s *Simulation) value(name string) string {
 	for _, p := range s.Point {
@@ -182,6 +173,25 @@ func (e *experiment) distinguish(l *Log) {
 		}
 		return
 	}
+}
+
+// facts are what is told of the world and alike in all runs.
+func (e *experiment) facts() (alike []record.Setting) {
+	for _, p := range e.Runs[0].World {
+		if !slices.ContainsFunc(e.Runs, func(s *Simulation) bool { return !slices.Contains(s.World, p) }) {
+			alike = append(alike, p)
+		}
+	}
+	return alike
+}
+
+// world is that in one line: tables ideal · k 20 · churn lognormal median=3h.
+func (e *experiment) world() string {
+	var parts []string
+	for _, p := range e.facts() {
+		parts = append(parts, p.Name+" "+p.Value)
+	}
+	return strings.Join(parts, " · ")
 }
 
 // kinds of operations of any of the runs, in the order of the log.

@@ -106,7 +106,7 @@ func (l *Log) markdownSimulations(w io.Writer, o Options) {
 	for _, e := range l.experiments() {
 		first := e.Runs[0]
 		fmt.Fprintf(w, "### %s\n\n%s nodes, seed %d", mdText(e.Plan), count(uint64(first.Nodes)), first.Seed)
-		if text := first.world(); text != "" {
+		if text := e.world(); text != "" {
 			fmt.Fprintf(w, ", %s", mdText(text))
 		}
 		fmt.Fprint(w, "\n\n")

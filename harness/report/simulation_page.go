@@ -96,7 +96,7 @@ func newSimPage(l *Log) *simPage {
 		if first.For > 0 {
 			x.Facts = append(x.Facts, "for "+span(first.For))
 		}
-		for _, s := range first.World {
+		for _, s := range e.facts() {
 			x.Facts = append(x.Facts, Clean(s.Name+" "+s.Value))
 		}
 		for _, s := range e.Runs {

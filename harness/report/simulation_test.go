@@ -157,6 +157,16 @@ func TestJoinedSimulations(t *testing.T) {
 	require.ErrorIs(t, HTML(&bytes.Buffer{}, Join(cases, simulated(t, "exit")), Options{}), ErrMixed)
 }
 
+// What a sweep changes is not told of all its runs.
+func TestFactsOfASweep(t *testing.T) {
+	l := simulated(t, "cut")
+	for i, share := range []string{"5%", "20%", "40%"} {
+		s := l.Simulations[i]
+		s.World = append(s.World, record.Setting{Name: "faults", Value: "liar share=" + share})
+	}
+	assert.Equal(t, "tables ideal · k 20", l.experiments()[0].world())
+}
+
 // A log on stdout has the summary of a simulation as its last line.
 func TestSimulationSummaryEndsALog(t *testing.T) {
 	log, err := os.ReadFile(filepath.Join("testdata", "sim", "exit", record.FileName))

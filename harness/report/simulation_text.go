@@ -50,7 +50,7 @@ func (e *experiment) outcomes() grid {
 
 // costs is what the runs of an experiment took of the machine.
 func (e *experiment) costs() grid {
-	g := grid{Head: append(append([]string{}, e.Axes...), "nodes", "events", "events/s", "CPU/event", "bytes/node", "peak RSS", "ready", "ran", "digest"), Left: len(e.Axes)}
+	g := grid{Head: append(append([]string{}, e.Axes...), "nodes", "events", "events/op", "events/s", "CPU/event", "bytes/node", "peak RSS", "ready", "ran", "digest"), Left: len(e.Axes)}
 	for _, s := range e.Runs {
 		if s.Outcome == nil {
 			continue
@@ -59,8 +59,14 @@ func (e *experiment) costs() grid {
 		for _, name := range e.Axes {
 			row = append(row, Clean(s.value(name)))
 		}
-		c := s.Outcome.Cost
-		g.Rows = append(g.Rows, append(row, count(uint64(s.Nodes)), count(c.Events), figure(c.EventsPerSecond), figure(c.CPUPerEvent)+" µs", figure(c.BytesPerNode),
+		c, each, operations := s.Outcome.Cost, none, uint64(0)
+		for _, f := range s.Outcome.Figures {
+			operations += f.Count
+		}
+		if operations > 0 {
+			each = figure(float64(c.Events) / float64(operations))
+		}
+		g.Rows = append(g.Rows, append(row, count(uint64(s.Nodes)), count(c.Events), each, figure(c.EventsPerSecond), figure(c.CPUPerEvent)+" µs", figure(c.BytesPerNode),
 			size(float64(c.PeakRSS)), millis(float64(c.Ready.Microseconds())/1000), millis(float64(c.Ran.Microseconds())/1000), Clean(s.Outcome.Digest)))
 	}
 	return g.dense()
@@ -127,7 +133,7 @@ func (g grid) widths() (columns []int, all int) {
 
 // write prints the table. On a narrow screen those columns go first that are asked for least.
 func (g grid) write(w io.Writer, o Options) {
-	for _, name := range []string{"bytes", "first p50", "late", "p90", "dead", "ready", "nodes"} {
+	for _, name := range []string{"bytes", "first p50", "late", "p90", "dead", "ready", "nodes", "events/s", "events/op", "events"} {
 		if _, all := g.widths(); all > o.Width {
 			g = g.without(name)
 		}
@@ -173,7 +179,7 @@ func (e *experiment) write(w io.Writer, o Options) {
 		facts = append(facts, "digest "+first.Outcome.Digest)
 	}
 	fmt.Fprintln(w, o.paint(bold, Clean(strings.Join(facts, ", "))))
-	for _, line := range wrap(Clean(first.world()), o.Width) {
+	for _, line := range wrap(Clean(e.world()), o.Width) {
 		if line != "" {
 			fmt.Fprintln(w, o.paint(dim, line))
 		}
