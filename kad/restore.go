@@ -10,8 +10,8 @@ type Seen struct {
 }
 
 // Restore gives peers places in the table of a node that has not been stepped yet, in their order, as long as their buckets
-// have room: nearer ones last is quickest. Nobody is told, and nothing begins because of it: the node goes on as one that has run for a
-// while, at any moment of its BootstrapInterval. It returns how many have a place.
+// have room: nearer ones last is quickest. Nobody is told, and nothing begins because of it: the node goes on as one that has
+// run for a while, at any moment of its BootstrapInterval and of the jobs'. It returns how many have a place.
 func (k *Kademlia) Restore(now Time, peers []Seen) int {
 	k.table.grow(len(peers))
 	for _, s := range peers {
@@ -19,10 +19,23 @@ func (k *Kademlia) Restore(now Time, peers []Seen) int {
 			k.probes.next = earlier(k.probes.next, s.At+Time(k.cfg.ProbeInterval))
 		}
 	}
-	if interval := k.cfg.BootstrapInterval; interval > 0 && k.table.Len() > 0 {
-		k.schedule.periodic = now + 1 + Time(k.rng.Uint64()%uint64(interval))
+	if k.table.Len() > 0 {
+		k.schedule.periodic = k.anywhere(now, k.cfg.BootstrapInterval)
+	}
+	k.started = true
+	k.startJobs(now)
+	for kind := range numJobs {
+		k.jobs.list[kind].next = k.anywhere(now, k.interval(kind))
 	}
 	return k.table.Len()
+}
+
+// anywhere is any moment of an interval from now, 0 for one that is turned off.
+func (k *Kademlia) anywhere(now Time, interval Duration) Time {
+	if interval < 0 {
+		return 0
+	}
+	return now + 1 + Time(k.rng.Uint64()%uint64(interval))
 }
 
 // grow makes room for n more peers and no more, where appending would double a slab of 5 KB.

@@ -46,7 +46,7 @@ func TestRestore(t *testing.T) {
 	for p := Peer(1); p <= 100; p++ {
 		var k Kademlia
 		quiet := cfg
-		quiet.ProbeInterval = -1
+		quiet.ProbeInterval, quiet.ReplicationInterval, quiet.PublicationInterval, quiet.ProvideInterval = -1, -1, -1, -1
 		k.Init(p, dir, &quiet)
 		k.Restore(now, peers)
 		at := k.Wake() - now

@@ -35,6 +35,7 @@ func (s *shard) join(p kad.Peer, n *node, m *message) {
 	n.session++
 	s.changes = append(s.changes, change{p, s.now})
 	w.initKad(p)
+	s.step(p, n, &kad.Input{Kind: kad.Tick}) // the first step, from which its jobs count
 	seeds := seedCount(&w.cfg)
 	if w.cfg.Growth.First > 0 {
 		seeds = min(seeds, w.cfg.Growth.First)

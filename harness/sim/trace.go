@@ -22,14 +22,15 @@ var names = kad.Names{Peer: func(p kad.PeerInfo) string { return fmt.Sprintf("#%
 // traces says whether a node is watched.
 func (w *World) traces(p kad.Peer) bool { return slices.Contains(w.cfg.Trace, p) }
 
-// note writes down the last step.
+// note writes down the last step, in the form of the core's own tests: < what it was stepped with, > what it commands, ! what
+// it tells.
 func (s *shard) note(p kad.Peer, in *kad.Input) {
-	t := traced{at: s.now, node: p, in: names.Input(in)}
+	t := traced{at: s.now, node: p, in: "< " + names.Input(in)}
 	for i := range s.out.Commands {
-		t.out = append(t.out, names.Command(&s.out.Commands[i]))
+		t.out = append(t.out, "> "+names.Command(&s.out.Commands[i]))
 	}
 	for i := range s.out.Events {
-		t.out = append(t.out, names.Event(&s.out.Events[i]))
+		t.out = append(t.out, "! "+names.Event(&s.out.Events[i]))
 	}
 	s.trace = append(s.trace, t)
 }
