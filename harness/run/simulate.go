@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ type SimConfig struct {
 	Memory uint64 // bytes that a world may take; 0: AvailableMemory
 
 	// Digests are those that `need digest=@fixtures` means; nil: the ones carried in the binary. With Record they are not
-	// compared but noted in it.
+	// compared, but that of each run is noted in it.
 	Digests *Digests
 	Record  bool
 
@@ -255,6 +256,7 @@ func (c *SimConfig) carryOut(ctx context.Context, r *SimRun, rows *rowWriter, e 
 	case result.Stopped:
 		err = fmt.Errorf("interrupted: %w", context.Canceled)
 	default:
+		c.note(r)
 		for _, n := range r.world.Needs {
 			r.Needs = append(r.Needs, c.need(r, n))
 		}
@@ -277,13 +279,17 @@ func (c *SimConfig) need(r *SimRun, n plan.Need) record.NeedGot {
 	return r.figures.measure(n)
 }
 
-// play makes a world and runs it. A panic of a node is an error with the moment at which it came: the log stays whole.
-func (c *SimConfig) play(ctx context.Context, cfg sim.Config) (*sim.Result, error) {
+// play makes a world and runs it. A panic in it is an error: the log stays whole.
+func (c *SimConfig) play(ctx context.Context, cfg sim.Config) (result *sim.Result, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %w: %v\n%s", ErrHarness, sim.ErrPanic, r, debug.Stack())
+		}
+	}()
 	create := c.world
 	if create == nil {
 		create = newSimulated
 	}
-	var result *sim.Result
 	w, err := create(ctx, cfg)
 	if err == nil {
 		result, err = w.Run(ctx)

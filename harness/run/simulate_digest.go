@@ -87,6 +87,13 @@ func (r *SimRun) digestKey() digestKey {
 	return digestKey{r.Plan.Header.ID, r.config.Nodes, r.config.Seed, r.world.At()}
 }
 
+// note keeps the digest of a run that was as its plan says for so long.
+func (c *SimConfig) note(r *SimRun) {
+	if c.Record && c.For == 0 {
+		c.Digests.known[r.digestKey()] = r.Digest
+	}
+}
+
 // digestNeed holds the digest of a run against what its plan says. What was run otherwise than the plan says has another
 // digest, and is not compared.
 func (c *SimConfig) digestNeed(r *SimRun, n plan.Need) record.NeedGot {
@@ -109,9 +116,6 @@ func (c *SimConfig) wantedDigest(r *SimRun, n plan.Need) (digest, why string) {
 		return "", "--for changes what happens"
 	}
 	if n.Digest == plan.SuiteDigests && r.Plan.Fixtures["fixtures"] == nil {
-		if c.Record {
-			c.Digests.known[r.digestKey()] = r.Digest
-		}
 		if want, ok := c.Digests.known[r.digestKey()]; ok {
 			return want, ""
 		}

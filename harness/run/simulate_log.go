@@ -16,7 +16,7 @@ import (
 
 func (c *SimConfig) began(r *SimRun) error {
 	return c.Log.Write(record.Entry{Type: record.TypeSimulation, Simulation: &record.Simulation{
-		Number: r.number, Plan: r.Plan.Header.ID, File: r.Plan.File, Prose: r.Plan.Prose, Point: settings(r.Point), World: worldSettings(r.Plan),
+		Number: r.number, Plan: r.Plan.Header.ID, File: r.Plan.File, Prose: r.Plan.Prose, Point: settings(r.Point), World: c.worldSettings(r),
 		Repeat: r.Repeat, Seed: r.config.Seed, Nodes: r.config.Nodes, Shards: r.config.Shards, For: time.Duration(r.config.For),
 	}})
 }
@@ -47,24 +47,36 @@ func settings(p []plan.Setting) (out []record.Setting) {
 	return out
 }
 
-// worldSettings tell a reader what is simulated: the words of the world line one by one, the other lines as they stand.
-func worldSettings(p *plan.Plan) (out []record.Setting) {
-	for _, l := range p.Script {
+// worldSettings tell a reader what is simulated: the words of the world line one by one, the other lines as they stand,
+// without what the sweep or the command chose, and that time.
+func (c *SimConfig) worldSettings(r *SimRun) (out []record.Setting) {
+	chosen := []string{"nodes", "seed", "shards"}
+	for _, s := range r.Point {
+		chosen = append(chosen, s.Name)
+	}
+	for _, l := range r.Plan.Script {
 		words := strings.Fields(l.Text)
-		if len(words) < 2 {
+		if len(words) < 2 || l.Verb == "need" || l.Verb == "sweep" {
 			continue
 		}
-		switch l.Verb {
-		case "need", "sweep":
-		case "world":
-			for _, w := range words[2:] {
-				if name, value, ok := strings.Cut(w, "="); ok && !slices.Contains([]string{"nodes", "seed", "shards"}, name) {
-					out = append(out, record.Setting{Name: name, Value: value})
-				}
-			}
-		default:
-			out = append(out, record.Setting{Name: l.Verb, Value: strings.Join(words[1:], " ")})
+		kind := words[1]
+		words = slices.DeleteFunc(words[1:], func(w string) bool {
+			name, _, given := strings.Cut(w, "=")
+			return given && (slices.Contains(chosen, name) && l.Verb != "faults" && l.Verb != "load" || slices.Contains(chosen, kind+"."+name) ||
+				name == "for" && c.For != 0)
+		})
+		if l.Verb != "world" {
+			out = append(out, record.Setting{Name: l.Verb, Value: strings.Join(words, " ")})
+			continue
 		}
+		for _, w := range words[1:] {
+			if name, value, ok := strings.Cut(w, "="); ok {
+				out = append(out, record.Setting{Name: name, Value: value})
+			}
+		}
+	}
+	if c.For != 0 {
+		out = append(out, record.Setting{Name: "for", Value: c.For.String()})
 	}
 	return out
 }

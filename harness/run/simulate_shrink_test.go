@@ -136,3 +136,24 @@ func TestHalfOf(t *testing.T) {
 		assert.Equal(t, want, halfOf(value), value)
 	}
 }
+
+// FuzzDraft: whatever the text, taking it apart and making it smaller does not panic, and ends.
+func FuzzDraft(f *testing.F) {
+	f.Add("# x\nid sim/x\nworld sim nodes=10\n  seed=3\nload lookup rate=10/s\nneed unfinished=0\nsweep alpha=1,3\n-- mine --\na\n")
+	f.Add("-- a --\n-- b --\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		d := draftOf(text)
+		d.fix([]plan.Setting{{Name: "alpha", Value: "3"}})
+		d.set("world", "seed", "9")
+		d.withNeed("unfinished=0")
+		for i := range d.lines {
+			d.without(i)
+			for j := range d.lines[i].words {
+				d.withoutWord(i, j)
+				for small, _, ok := d.halved(i, j); ok; small, _, ok = small.halved(i, j) {
+					require.NotEqual(t, d.text(), small.text())
+				}
+			}
+		}
+	})
+}

@@ -109,8 +109,12 @@ func TestSimulate(t *testing.T) {
 	var told []string
 	c := SimConfig{
 		Plans: []*plan.Plan{p}, Shards: 1, world: fakeWorlds(nil),
-		Command:  func(p *plan.Plan, at string, seed uint64) string { return fmt.Sprintf("run %s at %q with %d", p.File, at, seed) },
-		Progress: func(e SimEvent) { told = append(told, fmt.Sprintf("%d/%d %s %v %d", e.Run, e.Runs, e.Point, e.Ended, e.Events)) },
+		Command: func(p *plan.Plan, at string, seed uint64) string {
+			return fmt.Sprintf("run %s at %q with %d", p.File, at, seed)
+		},
+		Progress: func(e SimEvent) {
+			told = append(told, fmt.Sprintf("%d/%d %s %v %d", e.Run, e.Runs, e.Point, e.Ended, e.Events))
+		},
 	}
 	report, lines, err := simulateInto(t, t.Context(), c)
 	assert.ErrorIs(t, err, ErrNeed)
@@ -177,6 +181,11 @@ func TestSimulatePanic(t *testing.T) {
 	assert.Equal(t, 4, report.Summary.Exit)
 	require.Len(t, lines, 5, "no other run begins")
 	assert.Contains(t, lines[3], "index out of range")
+
+	c.world = fakeWorlds(func(sim.Config, *sim.Result) error { panic("between two windows") })
+	_, lines, err = simulateInto(t, t.Context(), c)
+	assert.ErrorIs(t, err, sim.ErrPanic)
+	assert.Contains(t, lines[3], "between two windows")
 }
 
 // TestRefusals: what cannot be simulated is refused in one line before anything begins.
@@ -195,6 +204,7 @@ func TestRefusals(t *testing.T) {
 		{SimConfig{Plans: of(one + "sweep nodes=10,20\n"), Nodes: 5}, "plan x.plan: its sweep chooses nodes, and so does the command: one of the two was expected"},
 		{SimConfig{Plans: of(one + "sweep seed=10,20\n"), Seed: &seed}, "plan x.plan: its sweep chooses seed, and so does the command: one of the two was expected"},
 		{SimConfig{Plans: of(one), Nodes: 1 << 25}, "plan x.plan: simulation: Nodes"},
+		{SimConfig{Plans: of("id sim/x\nworld sim nodes=1000\nload lookup count=1 node=1000\n"), Nodes: 999}, "plan x.plan: load lookup: node=1000, and there are 999"},
 	} {
 		if test.c.Memory == 0 {
 			test.c.Memory = 1 << 40

@@ -57,6 +57,13 @@ func worldOf(p *plan.Plan, s *plan.Simulation, c *SimConfig) (sim.Config, error)
 			return cfg, err
 		}
 	}
+	for _, l := range s.Loads {
+		for _, m := range l.Mix {
+			if int(m.Node) > cfg.Nodes {
+				return cfg, fmt.Errorf("%s: load %s: node=%d, and there are %d", p.File, m.Kind, m.Node, cfg.Nodes)
+			}
+		}
+	}
 	cfg.For = timeOf(endOf(s, cfg.Nodes))
 	if c.For != 0 {
 		cfg.For = timeOf(c.For)

@@ -148,3 +148,23 @@ func TestEndOf(t *testing.T) {
 	s := simulationOf(t, "id sim/x\nworld sim nodes=1000 first=1 batch=10 every=2s\nload lookup count=1\n").Simulations()[0]
 	assert.Equal(t, 200*time.Second, endOf(s, 1000), "99.9 joins of ten")
 }
+
+// TestWorldSettings: what a reader is told of a world, without what the sweep or the command chose.
+func TestWorldSettings(t *testing.T) {
+	p := simulationOf(t, `id sim/x
+world sim nodes=10 tables=ideal k=20 alpha=3
+link uniform 10ms..20ms loss=1%
+faults liar share=5%
+load lookup rate=10/s for=100s
+sweep alpha=1 loss=2% liar.share=10%
+`)
+	r := &SimRun{Plan: p, Point: p.Simulations()[0].Point}
+	say := func(c SimConfig) (out []string) {
+		for _, s := range c.worldSettings(r) {
+			out = append(out, s.Name+": "+s.Value)
+		}
+		return out
+	}
+	assert.Equal(t, []string{"tables: ideal", "k: 20", "link: uniform 10ms..20ms", "faults: liar", "load: lookup rate=10/s for=100s"}, say(SimConfig{}))
+	assert.Equal(t, []string{"tables: ideal", "k: 20", "link: uniform 10ms..20ms", "faults: liar", "load: lookup rate=10/s", "for: 40s"}, say(SimConfig{For: 40 * time.Second}))
+}
