@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/kadbench/kadbench/plans"
 )
 
 // completionCmd prints what a shell needs to complete verbs and flags. It is made from the command line's own model, so
@@ -44,6 +47,12 @@ func (c *completionCmd) Run(a *app) error {
 		}
 		for _, arg := range n.Positional {
 			v.words = append(v.words, arg.EnumSlice()...)
+		}
+		if n.Name == "sim" { // those that it carries
+			found, _ := fs.Glob(plans.FS, "sim/*.plan")
+			for _, file := range found {
+				v.words = append(v.words, strings.TrimSuffix(file, ".plan"))
+			}
 		}
 		for _, f := range slices.Concat(groups...) {
 			if slices.Contains(v.words, "--"+f.Name) {

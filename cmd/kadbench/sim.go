@@ -21,6 +21,7 @@ import (
 	"github.com/kadbench/kadbench/harness/record"
 	"github.com/kadbench/kadbench/harness/report"
 	"github.com/kadbench/kadbench/harness/run"
+	"github.com/kadbench/kadbench/harness/sim"
 	"github.com/kadbench/kadbench/kad"
 	"github.com/kadbench/kadbench/plans"
 )
@@ -133,6 +134,9 @@ func (c *simCmd) simulate(a *app, cfg run.SimConfig) error {
 		return err
 	}
 	a.writePage(log.Path())
+	if last := result.Runs[len(result.Runs)-1]; errors.Is(err, sim.ErrPanic) {
+		fmt.Fprintf(a.stderr, "repeat: %s\n", last.Repeat)
+	}
 	if errors.Is(err, run.ErrNeed) {
 		return &exitError{code: run.ExitCode(err)} // the report has said it
 	}
