@@ -31,7 +31,7 @@ sha256("nineteen")
 `
 
 // TestREADME: the failure that the README shows is what the command prints (-update writes it anew), and the case that
-// it shows passes.
+// it shows passes. Its simulation runs.
 func TestREADME(t *testing.T) {
 	readmePath := filepath.Join("..", "..", "README.md")
 	readme, err := os.ReadFile(readmePath)
@@ -79,4 +79,12 @@ func TestREADME(t *testing.T) {
 	out, err = kadbench("plan", "lint", "mine/twenty.plan")
 	require.NoError(t, err)
 	assert.Equal(t, "1 plan, nothing to complain of\n", out)
+
+	write("silent.plan", fence("# Do lookups stay exact"))
+	out, err = kadbench("plan", "lint", "mine/silent.plan")
+	require.NoError(t, err)
+	assert.Equal(t, "1 plan, nothing to complain of\n", out)
+	out, err = kadbench("sim", "mine/silent.plan", "--nodes", "200", "--for", "1m", "--out", "out")
+	require.NoError(t, err)
+	assert.Contains(t, out, "\n2 needs, 2 held")
 }
