@@ -74,13 +74,7 @@ func (c *simCmd) Run(a *app) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	// A world lives from its beginning to its end, so the collector finds little to free in it: at the usual 100 % the heap
-	// of a million nodes would double before it looks; at 50 it costs a few percent of the time and spares gigabytes. The
-	// limit makes it look oftener before memory runs out.
-	debug.SetGCPercent(50)
-	if have := run.AvailableMemory(); have > 0 {
-		debug.SetMemoryLimit(int64(have / 10 * 9))
-	}
+	tuneCollector()
 	found, err := loadSimulations(c.Plans)
 	cfg := c.config(found)
 	if err == nil {
@@ -104,6 +98,18 @@ func (c *simCmd) Run(a *app) error {
 	}
 	cfg.Log = log
 	return c.simulate(a, cfg)
+}
+
+// tuneCollector, unless GOGC or GOMEMLIMIT say otherwise. A world lives from its beginning to its end, so the collector finds
+// little to free in it: at the usual 100 % the heap of a million nodes would double before it looks; at 50 it costs a few
+// percent of the time and spares gigabytes. The limit makes it look oftener before memory runs out.
+func tuneCollector() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	if have := run.AvailableMemory(); have > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(have / 10 * 9))
+	}
 }
 
 // simulate runs the plans and shows the result.
