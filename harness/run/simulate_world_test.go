@@ -108,6 +108,7 @@ world sim nodes=1000 seed=3 shards=4 first=900 batch=10 every=1s
 load lookup rate=1/s for=100s
 load lookup count=5 for=10s from=80s
 load put count=7
+load bootstrap rate=1/s count=100
 `)
 	seed := uint64(9)
 	c := SimConfig{Seed: &seed, Nodes: 50, Shards: 2, For: time.Minute, Wire: true, Trace: []kad.Peer{7}}
@@ -125,7 +126,7 @@ load put count=7
 		kinds[op.Kind]++
 		assert.LessOrEqual(t, op.At, kad.Minute)
 	}
-	assert.Equal(t, map[sim.OpKind]int{sim.Lookup: 60, sim.Put: 7}, kinds)
+	assert.Equal(t, map[sim.OpKind]int{sim.Lookup: 60, sim.Put: 7, sim.Bootstrap: 61}, kinds)
 }
 
 // TestEndOf: a run lasts as long as the last of its loads, faults and joins.
