@@ -259,8 +259,8 @@ func BenchmarkGrind(b *testing.B) {
 func asked(t *testing.T, w *World, p kad.Peer, m message) (message, bool) {
 	s := w.shards[0]
 	m.asker, m.asked, m.session = 1, w.start, 1
-	s.now, s.current, s.queue, s.messages = w.start+50e6, m, nil, slab{}
-	if !s.misbehave(p, &w.nodes[p], 1, &s.current) {
+	s.now, s.current, s.queue, s.messages = w.start+50e6, &m, nil, slab{}
+	if !s.misbehave(p, &w.nodes[p], 1, s.current) {
 		return message{}, false
 	}
 	require.Len(t, s.queue, 1)

@@ -84,7 +84,7 @@ func (s *shard) send(p kad.Peer, n *node, to kad.Peer, m *message) {
 
 // answer sends what a core has answered to the request that is being delivered.
 func (s *shard) answer(p kad.Peer, n *node, c *kad.Command, kind kad.InputKind) {
-	r := &s.current
+	r := s.current
 	m := message{kind: kind, session: r.session, asker: r.asker, query: r.query, asked: r.asked, dialled: r.dialled, key: r.key}
 	for i := range c.Closer {
 		m.name(c.Closer[i].Peer)
@@ -120,7 +120,7 @@ func (s *shard) reply(p kad.Peer, n *node, m *message) {
 
 // fail tells the asker of the request that is being delivered that it has failed, after a time.
 func (s *shard) fail(p kad.Peer, n *node, err kad.ErrorKind, after kad.Time) {
-	r := &s.current
+	r := s.current
 	m := message{kind: kad.QueryError, err: err, session: r.session, asker: r.asker, query: r.query, asked: r.asked, key: r.key}
 	n.seq++
 	s.post(s.now+max(after, s.w.window), r.asker, p, n.seq, &m)
@@ -130,7 +130,7 @@ func (s *shard) fail(p kad.Peer, n *node, err kad.ErrorKind, after kad.Time) {
 // there or not.
 func (s *shard) silence(p kad.Peer, n *node) {
 	n.seq++
-	m := s.current
+	m := *s.current
 	s.overdue(p, n, &m)
 }
 

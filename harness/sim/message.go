@@ -94,9 +94,8 @@ func (s *slab) put(m *message) uint32 {
 	return uint32(len(s.messages) - 1)
 }
 
-// take gives a message out into m and frees its place.
-func (s *slab) take(i uint32, m *message) {
-	*m = s.messages[i]
+// drop frees the place of a message.
+func (s *slab) drop(i uint32) {
 	s.messages[i].key, s.messages[i].extra = nil, nil
 	s.free = append(s.free, i)
 }

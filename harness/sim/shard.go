@@ -19,7 +19,7 @@ type shard struct {
 	queue    queue
 	messages slab
 	out      kad.Output
-	current  message        // the one that is being delivered
+	current  *message       // the one that is being delivered
 	outgoing [2][][]parcel  // for the other shards, of this window and of the one before, by turns
 	first    kad.Time       // the earliest of this window's parcels; 0: none
 	closer   []kad.PeerInfo // lent to Step
@@ -81,9 +81,6 @@ func (s *shard) foresee() {
 		e := &s.queue[i]
 		k := &w.kads[e.to]
 		s.foreseen += uint64(w.nodes[e.to].seq) + uint64(k.Mode()) + uint64(s.messages.messages[e.msg].n)
-		if i == 0 {
-			s.foreseen += uint64(k.Table().Depth())
-		}
 	}
 }
 
@@ -120,12 +117,14 @@ func (s *shard) happen(e event, turn int) {
 		s.wake(e.to, n)
 		return
 	}
-	s.messages.take(e.msg, &s.current)
+	// What is posted meanwhile may move the slab: this message stays readable where it was.
+	s.current = &s.messages.messages[e.msg]
 	if s.current.deed != noDeed {
-		s.do(e.to, n, &s.current)
-		return
+		s.do(e.to, n, s.current)
+	} else {
+		s.deliver(e.to, n, e.from, s.current)
 	}
-	s.deliver(e.to, n, e.from, &s.current)
+	s.messages.drop(e.msg)
 }
 
 // wake steps a node that wants a Tick now. A wake that was superseded, or whose reason is gone, is no step.
