@@ -40,7 +40,7 @@ func faultyWorld(seed uint64) Config {
 	cfg := Config{
 		Seed: seed, Nodes: faultyNodes, Shards: 1,
 		Kad: kad.Config{
-			K: faultyK, ReplicationInterval: replication, BootstrapInterval: 15 * kad.Minute,
+			K: faultyK, ReplicationInterval: replication, BootstrapInterval: 16 * kad.Minute,
 			PublicationInterval: -1, ProvideInterval: -1, ProbeInterval: -1,
 		},
 		Links: Links{Kind: Uniform, Low: 10e6, High: 100e6, Loss: PPM(draw(5, 0, 10_000))},
@@ -67,7 +67,7 @@ type faultyLoad struct {
 func (l *faultyLoad) Next() (Operation, bool) {
 	i := l.i
 	l.i++
-	const puts, lookups = faultyRecords, 60
+	const puts, lookups = faultyRecords, 40
 	switch {
 	case i < puts:
 		return Operation{At: kad.Duration(i+1) * 10 * kad.Second, Kind: Put, Key: uint64(i)}, true

@@ -66,8 +66,11 @@ func (t *team) dismiss() {
 	}
 }
 
-// guarded is run that keeps a panic of a core for the world to tell: with the moment and the node, it can be repeated.
-func (s *shard) guarded(end kad.Time) {
+// guarded is run of which a panic is told by the world.
+func (s *shard) guarded(end kad.Time) { s.guard(func() { s.run(end, s.w.turn) }) }
+
+// guard keeps a panic of a core for the world to tell: with the same configuration it comes again.
+func (s *shard) guard(what func()) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.w.mu.Lock()
@@ -77,5 +80,5 @@ func (s *shard) guarded(end kad.Time) {
 			}
 		}
 	}()
-	s.run(end, s.w.turn)
+	what()
 }
