@@ -28,30 +28,30 @@ func (c Config) Check() error {
 func (c *Config) check() error {
 	switch {
 	case c.Nodes < 1 || c.Nodes > MaxNodes:
-		return fmt.Errorf("Nodes: %d, want 1 to %d", c.Nodes, MaxNodes)
+		return fmt.Errorf("Config.Nodes: %d, want 1 to %d", c.Nodes, MaxNodes)
 	case c.Shards < 0 || c.Shards > maxShards:
-		return fmt.Errorf("Shards: %d, want 0 (one a processor) to %d", c.Shards, maxShards)
+		return fmt.Errorf("Config.Shards: %d, want 0 (one a processor) to %d", c.Shards, maxShards)
 	case c.Seeds < 0:
-		return fmt.Errorf("Seeds: %d, want 0 (the default) or more", c.Seeds)
+		return fmt.Errorf("Config.Seeds: %d, want 0 (the default) or more", c.Seeds)
 	case c.Clients > One:
-		return fmt.Errorf("Clients: %d parts per million are more than all", c.Clients)
+		return fmt.Errorf("Config.Clients: %d parts per million are more than all", c.Clients)
 	case c.For < 0 || c.Sample < 0:
-		return errors.New("For and Sample: a time is negative")
+		return errors.New("Config.For or Config.Sample: a time is negative")
 	case c.Growth.First < 0 || c.Growth.Batch < 0 || c.Growth.Every < 0:
-		return errors.New("Growth: a number is negative")
+		return errors.New("Config.Growth: a number is negative")
 	case c.Growth.First > 0 && c.Growth.First < c.Nodes && c.Growth.Every == 0:
 		return errors.New("Growth.Every: 0, want the time between two batches")
 	case c.Kad.FilterRecords || c.Kad.ManualInserts:
-		return errors.New("Kad: FilterRecords and ManualInserts wait for an application, and a simulated node has none")
+		return errors.New("Config.Kad: FilterRecords and ManualInserts wait for an application, and a simulated node has none")
 	case c.Links.Dial > 10:
 		return fmt.Errorf("Links.Dial: %d round trips, want 10 at most", c.Links.Dial)
 	}
 	if err := c.Kad.Check(); err != nil {
-		return fmt.Errorf("Kad: %w", err)
+		return fmt.Errorf("Config.Kad: %w", err)
 	}
 	for _, p := range c.Trace {
 		if int(p) < 1 || int(p) > c.Nodes {
-			return fmt.Errorf("Trace: there is no node %d, want 1 to %d", p, c.Nodes)
+			return fmt.Errorf("Config.Trace: there is no node %d, want 1 to %d", p, c.Nodes)
 		}
 	}
 	links, err := newLinks(c)

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 	"sort"
 
@@ -121,6 +120,3 @@ func (x *index) ideal(dst []kad.Peer, seed uint64, p kad.Peer, k int) []kad.Peer
 	}
 	return slices.DeleteFunc(dst, func(q kad.Peer) bool { return q == p })
 }
-
-// depth is how many leading bits the node nearest to a prefix shares with it, about log2 of the number of nodes.
-func (x *index) depth() int { return bits.Len(uint(len(x.nodes))) }

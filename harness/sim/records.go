@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -65,6 +64,3 @@ func (x *extra) receive(now kad.Time) kad.Record {
 	}
 	return r
 }
-
-// same says whether two keys are.
-func same(a, b []byte) bool { return bytes.Equal(a, b) }
