@@ -54,6 +54,7 @@ func New(ctx context.Context, cfg Config) (*World, error) {
 		return nil, err
 	}
 	w := &World{cfg: cfg, start: Start, now: Start, until: Start + kad.Time(cfg.For), sizes: newSizes(), published: map[uint64]publication{}, codec: cfg.Wire, tracing: len(cfg.Trace) > 0}
+	hugePages(cfg.Memory())
 	var err error
 	if w.links, err = newLinks(&cfg); err != nil {
 		return nil, err
