@@ -91,7 +91,7 @@ func (x *index) bucket(prefix uint64, b, lo, hi int) (from, to, deeperFrom, deep
 }
 
 // ideal appends the peers of an ideal table of p, far buckets first: in each bucket k of those that belong there, drawn by
-// the node's own chance, or all if they are no more.
+// the node's own chance, or all if they are no more. p is in none, as it shares all bits with itself.
 func (x *index) ideal(dst []kad.Peer, seed uint64, p kad.Peer, k int) []kad.Peer {
 	prefix := x.dir.Key(p).Prefix64()
 	lo, hi := 0, len(x.nodes)
@@ -118,5 +118,5 @@ func (x *index) ideal(dst []kad.Peer, seed uint64, p kad.Peer, k int) []kad.Peer
 			}
 		}
 	}
-	return slices.DeleteFunc(dst, func(q kad.Peer) bool { return q == p })
+	return dst
 }

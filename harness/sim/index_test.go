@@ -103,36 +103,38 @@ func TestIdeal(t *testing.T) {
 	assert.NotEqual(t, x.ideal(nil, 1, 3, k), x.ideal(nil, 2, 3, k), "another seed")
 }
 
-// Each of those that belong into a bucket has the same chance to be in it: over 4,000 tables of 300 nodes the counts are those
-// of a fair draw, by chi squared.
+// Each of those that belong into a bucket has the same chance to be in it: over 4,000 tables the counts are those of a fair
+// draw, by chi squared, for many of few and for few of many.
 func TestIdealIsFair(t *testing.T) {
-	const n, k, draws = 300, 20, 4000
-	dir := crowd(n, 0)
-	x := newIndex(dir, n, anyone)
-	r := rand.New(rand.NewPCG(1, 1))
-	counts := map[kad.Peer]int{}
-	half := 0 // the far half of node 1: bucket 0
-	far := dir.Key(1).Prefix64() >> 63
-	for p := kad.Peer(2); p <= n; p++ {
-		if dir.Key(p).Prefix64()>>63 != far {
-			half++
-			counts[p] = 0
+	const draws = 4000
+	for _, c := range []struct{ nodes, k int }{{300, 20}, {300, 1}, {30, 2}, {30, 10}} {
+		dir := crowd(c.nodes, 0)
+		x := newIndex(dir, c.nodes, anyone)
+		r := rand.New(rand.NewPCG(1, 1))
+		counts := map[kad.Peer]int{} // of the far half of node 1: bucket 0
+		far := dir.Key(1).Prefix64() >> 63
+		for p := kad.Peer(2); int(p) <= c.nodes; p++ {
+			if dir.Key(p).Prefix64()>>63 != far {
+				counts[p] = 0
+			}
 		}
-	}
-	for range draws {
-		for _, q := range x.ideal(nil, r.Uint64(), 1, k)[:k] {
-			_, ok := counts[q]
-			require.True(t, ok, "the far bucket comes first")
-			counts[q]++
+		half := len(counts)
+		require.Greater(t, half, c.k)
+		for range draws {
+			for _, q := range x.ideal(nil, r.Uint64(), 1, c.k)[:c.k] {
+				_, ok := counts[q]
+				require.True(t, ok, "the far bucket comes first")
+				counts[q]++
+			}
 		}
+		want := float64(draws*c.k) / float64(half)
+		chi := 0.0
+		for _, n := range counts {
+			chi += (float64(n) - want) * (float64(n) - want) / want
+		}
+		// Draws without replacement vary by so much less than independent ones. 5 standard deviations.
+		chi /= 1 - float64(c.k-1)/float64(half-1)
+		freedom := float64(half - 1)
+		assert.InDelta(t, freedom, chi, 5*math.Sqrt(2*freedom), "%d of %d peers, %.0f times each: %v", c.k, half, want, counts)
 	}
-	want := float64(draws*k) / float64(half)
-	chi := 0.0
-	for _, c := range counts {
-		chi += (float64(c) - want) * (float64(c) - want) / want
-	}
-	// Draws without replacement vary a little less than independent ones; 5 standard deviations.
-	freedom := float64(half - 1)
-	assert.Less(t, chi, freedom+5*math.Sqrt(2*freedom), "%d peers, %.0f times each", half, want)
-	assert.Greater(t, chi, (freedom-5*math.Sqrt(2*freedom))*(1-float64(k)/float64(half)), "too even")
 }
