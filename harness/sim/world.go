@@ -164,6 +164,7 @@ func (w *World) Run(ctx context.Context) (*Result, error) {
 			break
 		}
 		w.now = at
+		w.samples.take(w) // one of this very moment, before a fault strikes in it
 		end := w.plan.prepare(at, at+w.window)
 		team.work(end)
 		w.collect(end)
