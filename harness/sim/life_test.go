@@ -177,3 +177,13 @@ func TestUnreachable(t *testing.T) {
 	assert.Greater(t, recallBetween(rows, 0, 2*minute), 0.9, "among so many who do not answer a lookup may end early")
 	assert.InDelta(t, 0.25, sampleAt(t, res, 10e9).Dead, 0.1, "ideal tables know nothing of that")
 }
+
+// Who left by an Exit does not come back with the next session; seeds stay.
+func TestGone(t *testing.T) {
+	res, _ := life(t, func(c *Config) {
+		c.Churn = Churn{Kind: Exponential, Median: 20e9}
+		c.Faults = []Fault{{Kind: Exit, Share: One, At: minute}}
+	})
+	assert.InDelta(t, 204, sampleAt(t, res, minute).Up, 50)
+	assert.Equal(t, 8, sampleAt(t, res, 2*minute).Up)
+}
