@@ -21,5 +21,5 @@ func hugePages(bytes uint64) {
 	}
 	block := make([]byte, bytes)
 	_ = syscall.Madvise(block, syscall.MADV_HUGEPAGE) // it is as well without
-	runtime.GC() // which finds nobody who needs it any more
+	runtime.GC()                                      // which finds nobody who needs it any more
 }
