@@ -20,6 +20,6 @@ func hugePages(bytes uint64) {
 		return
 	}
 	block := make([]byte, bytes)
-	_ = syscall.Madvise(block, syscall.MADV_HUGEPAGE) // it is as well without
-	runtime.GC()                                      // which finds nobody who needs it any more
+	_ = syscall.Madvise(block, syscall.MADV_HUGEPAGE) // where it fails, all is as before
+	runtime.GC()
 }

@@ -24,7 +24,7 @@ type shard struct {
 	first    kad.Time       // the earliest of this window's parcels; 0: none
 	closer   []kad.PeerInfo // lent to Step
 	named    []kad.PeerInfo // providers, likewise
-	handles  []kad.Peer     //
+	handles  []kad.Peer     // of a message, or of the truth
 	codec    codec          // Config.Wire
 	ended    []ended        // operations that await their judgement
 	rows     []Row          // that have had it
@@ -53,23 +53,24 @@ type change struct {
 
 // run takes in what the other shards sent in the window before, judges the operations that ended in it, and lets happen
 // what is due before end.
-func (s *shard) run(end kad.Time, turn int) {
+func (s *shard) run(end kad.Time) {
+	before := 1 - s.w.turn
 	for _, other := range s.w.shards {
-		parcels := other.outgoing[1-turn][s.index]
+		parcels := other.outgoing[before][s.index]
 		for i := range parcels {
 			p := &parcels[i]
 			p.event.msg = s.messages.put(&p.message)
 			s.queue.push(p.event)
 			p.message.key, p.message.extra = nil, nil
 		}
-		other.outgoing[1-turn][s.index] = parcels[:0]
+		other.outgoing[before][s.index] = parcels[:0]
 	}
 	s.first = 0
 	s.judge()
 	for len(s.queue) > 0 && s.queue[0].at < end {
 		e := s.queue.pop()
 		s.foresee()
-		s.happen(e, turn)
+		s.happen(e)
 	}
 }
 
@@ -98,8 +99,8 @@ func (s *shard) next() kad.Time {
 func (s *shard) post(at kad.Time, to, from kad.Peer, seq uint32, m *message) {
 	e := event{at: at, to: to, from: from, seq: seq}
 	if d := s.w.shardOf(to); d != s.index {
-		turn := s.w.turn
-		s.outgoing[turn][d] = append(s.outgoing[turn][d], parcel{e, *m})
+		parcels := &s.outgoing[s.w.turn][d]
+		*parcels = append(*parcels, parcel{e, *m})
 		if s.first == 0 || at < s.first {
 			s.first = at
 		}
@@ -110,7 +111,7 @@ func (s *shard) post(at kad.Time, to, from kad.Peer, seq uint32, m *message) {
 }
 
 // happen lets one event happen.
-func (s *shard) happen(e event, turn int) {
+func (s *shard) happen(e event) {
 	s.now = e.at
 	n := &s.w.nodes[e.to]
 	if e.msg == 0 {

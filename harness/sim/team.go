@@ -67,7 +67,7 @@ func (t *team) dismiss() {
 }
 
 // guarded is run of which a panic is told by the world.
-func (s *shard) guarded(end kad.Time) { s.guard(func() { s.run(end, s.w.turn) }) }
+func (s *shard) guarded(end kad.Time) { s.guard(func() { s.run(end) }) }
 
 // guard keeps a panic of a core for the world to tell: with the same configuration it comes again.
 func (s *shard) guard(what func()) {

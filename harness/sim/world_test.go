@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,20 +47,37 @@ func run(t testing.TB, cfg Config) (*Result, []Row) {
 	return res, rows
 }
 
+// TestStatic: 2,000 lookups among 10,000 nodes where nothing goes wrong name all of the closest, by about as many requests and
+// hops as the logarithm says, and each row adds up.
 func TestStatic(t *testing.T) {
-	for _, shards := range []int{1, 2} {
-		cfg := static(10000, 2000, 1e6)
-		cfg.Shards = shards
-		began := time.Now()
-		res, rows := run(t, cfg)
-		tr, so, req, hops := 0, 0, 0, 0
-		for _, r := range rows {
-			tr += r.True
-			so += r.Sought
-			req += int(r.Requests)
-			hops += int(r.Hops)
-		}
-		t.Logf("shards %d digest %x events %d steps %d ran %v cpu %v ns/event %d ready %v heap/node %d rows %d recall %f req %f hops %f windows %d took %v entries %d",
-			shards, res.Digest, res.Events, res.Steps, res.Ran, res.CPU, res.CPU.Nanoseconds()/int64(res.Events), res.Ready, int(res.Heap)/res.Nodes, len(rows), float64(tr)/float64(so), float64(req)/float64(len(rows)), float64(hops)/float64(len(rows)), res.Windows, time.Since(began), res.Entries)
+	cfg := static(10_000, 2000, 1e6)
+	cfg.Shards = 2
+	res, rows := run(t, cfg)
+	require.Len(t, rows, 2000)
+	named, sought, requests, hops := 0, 0, 0, 0
+	last := kad.Duration(0)
+	for _, r := range rows {
+		require.True(t, r.OK && !r.TimedOut && !r.Censored, "%+v", r)
+		require.Equal(t, r.Op.At, r.Began)
+		require.GreaterOrEqual(t, r.Began+r.Took, last, "rows come in the order of their ends")
+		require.Zero(t, r.Failed)
+		require.Equal(t, 20, r.Found)
+		last = r.Began + r.Took
+		named += r.True
+		sought += r.Sought
+		requests += int(r.Requests)
+		hops += int(r.Hops)
 	}
+	require.Equal(t, 2000*20, sought)
+	require.GreaterOrEqual(t, named, sought-4, "recall is 0.9999 at least")
+	require.InDelta(t, 23, float64(requests)/2000, 2)
+	require.InDelta(t, 2.9, float64(hops)/2000, 0.5) // log2(10,000/20) is 9 bits, of which an answer of 20 gives some 4
+	require.EqualValues(t, 2*requests, res.Sent, "each has an answer")
+	answered := 0
+	for _, n := range res.LoadOf {
+		answered += int(n)
+	}
+	require.Equal(t, requests, answered)
+	require.Zero(t, res.Lost)
+	require.NotZero(t, res.Digest)
 }
