@@ -30,6 +30,7 @@ type SimConfig struct {
 	For    time.Duration // simulated time in which operations begin: loads that last for a time last until it
 	Point  string        // only the points of the sweep with these settings: alpha=3 k=20; "": all
 	Wire   bool          // encode and decode every message
+	IDs    [][]byte      // of the nodes, as many as there are; nil: drawn from the seed
 	Trace  []kad.Peer    // nodes whose steps go to Steps
 
 	Steps io.Writer // nil: nowhere

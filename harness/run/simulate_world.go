@@ -27,6 +27,7 @@ func worldOf(p *plan.Plan, s *plan.Simulation, c *SimConfig) (sim.Config, error)
 		Sample: timeOf(w.Sample),
 		Wire:   w.Wire || c.Wire,
 		Trace:  c.Trace,
+		IDs:    c.IDs,
 	}
 	if c.Seed != nil {
 		cfg.Seed = *c.Seed

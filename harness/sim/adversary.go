@@ -185,6 +185,9 @@ func (w *World) idOf(p kad.Peer) []byte {
 			return ground[:]
 		}
 	}
+	if int(p) <= len(w.cfg.IDs) {
+		return w.cfg.IDs[p-1]
+	}
 	return peerID(w.cfg.Seed, p)
 }
 

@@ -29,6 +29,8 @@ func (c *Config) check() error {
 	switch {
 	case c.Nodes < 1 || c.Nodes > MaxNodes:
 		return fmt.Errorf("Config.Nodes: %d, want 1 to %d", c.Nodes, MaxNodes)
+	case len(c.IDs) != 0 && len(c.IDs) != c.Nodes:
+		return fmt.Errorf("Config.IDs: %d, want none or as many as Nodes, %d", len(c.IDs), c.Nodes)
 	case c.Shards < 0 || c.Shards > maxShards:
 		return fmt.Errorf("Config.Shards: %d, want 0 (one a processor) to %d", c.Shards, maxShards)
 	case c.Seeds < 0:

@@ -14,6 +14,7 @@ type Config struct {
 	Kad     kad.Config // of each node; its Mode counts for servers, its Seed is replaced by Seed
 	Clients PPM        // share of the nodes that are clients: they ask and are never asked
 	Seeds   int        // nodes that never leave and by which the others come in (the first handles); 0: 8, or all if there are fewer
+	IDs     [][]byte   // of the nodes, by handle less one, where a run is held against other hosts; nil: drawn from Seed
 	Growth  Growth     // how many of the nodes are there at first and how the rest joins; zero: all from the start
 
 	Links       Links
