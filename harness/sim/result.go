@@ -34,8 +34,8 @@ type Sample struct {
 	Entries   float64      // peers in a table, mean over 1,000 of those nodes
 	Dead      float64      // share of their entries that are not there or cannot be reached
 	Missing   float64      // share of the K closest servers that nodes lack in their tables, over 200 of them
-	Records   int          // record keys that somebody who is there holds
 	Expected  int          // record keys that were published and have not expired
+	Records   int          // of them, those that somebody who is there holds
 	Providers int          // provider keys that somebody who is there holds
 	Queries   int          // that run
 	Events    uint64       // so far

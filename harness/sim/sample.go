@@ -126,11 +126,13 @@ func (w *World) held(s *Sample) {
 		return
 	}
 	ttl := w.servers.RecordTTL
+	alive := map[string]bool{} // a publisher keeps its own copy without an end: those that are over do not count
 	for _, k := range w.plan.keys {
 		if at := w.published[k].at; ttl < 0 || w.now < at+kad.Time(ttl) {
-			s.Expected++
+			alive[string(recordKey(w.cfg.Seed, Put, k))] = true
 		}
 	}
+	s.Expected = len(alive)
 	records, providers := map[string]bool{}, map[string]bool{}
 	for p := range w.nodes {
 		if !w.nodes[p].up || w.nodes[p].role != honest {
@@ -141,7 +143,7 @@ func (w *World) held(s *Sample) {
 		}
 		store := w.kads[p].Store()
 		for r := range store.Records() {
-			if r.Expires == 0 || r.Expires > w.now {
+			if alive[string(r.Key)] && (r.Expires == 0 || r.Expires > w.now) {
 				records[string(r.Key)] = true
 			}
 		}
