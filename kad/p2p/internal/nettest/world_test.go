@@ -75,14 +75,19 @@ func index(a net.Addr) int {
 	return int(ip[2])<<8 | int(ip[3])
 }
 
+// identity of a node in the world of a seed.
+func identity(t *testing.T, seed byte, i int) crypto.PrivKey {
+	key, _, err := crypto.GenerateEd25519Key(rand.NewChaCha8([32]byte{seed, 1, byte(i >> 8), byte(i)}))
+	require.NoError(t, err)
+	return key
+}
+
 // add starts a node that nobody knows yet.
 func (w *world) add(kind join) *member {
 	i := len(w.members)
-	key, _, err := crypto.GenerateEd25519Key(rand.NewChaCha8([32]byte{w.seeds[0], 1, byte(i >> 8), byte(i)}))
-	require.NoError(w.t, err)
 	link := simnet.LinkSettings{BitsPerSecond: 100 * simlibp2p.OneMbps}
 	h, err := libp2p.New(
-		libp2p.Identity(key),
+		libp2p.Identity(identity(w.t, w.seeds[0], i)),
 		libp2p.ListenAddrStrings(fmt.Sprintf("/ip4/%s/udp/8000/quic-v1", address(i))),
 		simlibp2p.QUICSimnet(w.net, simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}),
 		libp2p.WithDialTimeout(dialTimeout),
