@@ -29,8 +29,8 @@ import (
 // hosts. Who knows whom, who asks and for what is left to chance on both sides; in the simulator it has several seeds.
 // Latencies are shown and not held: what identify and the negotiation of a protocol cost is not simulated.
 func TestFidelity(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts 200 hosts")
+	if testing.Short() || race {
+		t.Skip("starts 200 hosts, with which the race detector takes minutes; TestLatency has the same goroutines")
 	}
 	t.Parallel()
 	all, err := plan.LoadAll(plans.FS, "sim", "plans/")
