@@ -16,6 +16,7 @@ type Directory struct {
 	find     map[string]Peer
 	free     []Peer
 	frozen   bool
+	lengths  [maxIDBytes + 1]bool // that ids have, or have had: most keys that are looked for have another
 }
 
 type slot struct {
@@ -49,7 +50,12 @@ func (d *Directory) Frozen() bool { return d.frozen }
 func (d *Directory) Len() int { return len(d.slots) - 1 - len(d.free) }
 
 // Find returns the handle of a binary peer id, or 0. It neither makes one nor keeps one from being swept.
-func (d *Directory) Find(id []byte) Peer { return d.find[string(id)] }
+func (d *Directory) Find(id []byte) Peer {
+	if len(id) > maxIDBytes || !d.lengths[len(id)] {
+		return 0
+	}
+	return d.find[string(id)]
+}
 
 // Intern returns the handle of a binary peer id and makes one if there is none. It copies the id. The answer is 0 if the
 // id is empty or too long, or unknown to a frozen Directory.
@@ -74,6 +80,7 @@ func (d *Directory) Intern(id []byte) Peer {
 	d.slots[p] = slot{id: own, key: KeyOf(own)}
 	d.prefixes[p] = d.slots[p].key.Prefix64()
 	d.find[string(own)] = p
+	d.lengths[len(own)] = true
 	return p
 }
 

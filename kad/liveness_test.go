@@ -363,7 +363,7 @@ func TestProbesFailTogether(t *testing.T) {
 	connected, other := k.table.entries[0].peer, k.table.entries[1].peer
 	k.Step(now, Input{Kind: InConnected, Peer: PeerInfo{Peer: connected}}, &out)
 	k.probes.witness = true
-	out.reset()
+	out.reset(false)
 	k.askWhetherAlive(now, connected, &out)
 	require.False(t, k.probes.witness)
 	k.askWhetherAlive(now, other, &out)

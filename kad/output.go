@@ -70,10 +70,13 @@ const (
 	maxKeptQueries = 16
 )
 
-func (o *Output) reset() {
+// reset makes ready for a Step. byHandle: a frozen Directory names peers by handle, and their list holds on to nothing.
+func (o *Output) reset(byHandle bool) {
 	clear(o.Commands)
 	clear(o.Events)
-	clear(o.peers) // or they would hold on to the bytes that are given back below
+	if !byHandle {
+		clear(o.peers) // or they would hold on to the bytes that are given back below
+	}
 	o.Commands, o.Events = o.Commands[:0], o.Events[:0]
 	o.Query, o.Update, o.Removed, o.Err = 0, UpdateNone, nil, nil
 	o.peers, o.bytes = o.peers[:0], o.bytes[:0]

@@ -15,7 +15,7 @@ func (k *Kademlia) Step(now Time, in Input, out *Output) {
 		panic("kad: Step called while another Step runs")
 	}
 	k.stepping = true
-	out.reset()
+	out.reset(k.dir.frozen)
 	k.step(now, &in, out)
 	k.stepping = false
 }

@@ -58,14 +58,23 @@ func (x *index) walk(dst []kad.Peer, target *kad.Key, want, lo, hi, bit int, is 
 	}
 	t := target.Prefix64()
 	if hi-lo <= few || bit >= 64 {
-		base := len(dst)
-		for i := lo; i < hi; i++ {
-			if is(x.nodes[i].peer) {
-				dst = append(dst, x.nodes[i].peer)
+		// What is known here decides nearly always; only those that tie in it need their whole keys.
+		leaf := slices.Clone(x.nodes[lo:hi])
+		slices.SortFunc(leaf, func(a, b indexed) int {
+			if a.prefix != b.prefix {
+				return cmp.Compare(a.prefix^t, b.prefix^t)
+			}
+			return target.Compare(x.dir.Key(a.peer), x.dir.Key(b.peer))
+		})
+		for _, n := range leaf {
+			if len(dst) == want {
+				break
+			}
+			if is(n.peer) {
+				dst = append(dst, n.peer)
 			}
 		}
-		slices.SortFunc(dst[base:], func(a, b kad.Peer) int { return target.Compare(x.dir.Key(a), x.dir.Key(b)) })
-		return dst[:min(len(dst), want)]
+		return dst
 	}
 	// All of lo..hi agree in the bits before; those with this bit set come second.
 	first := x.nodes[lo].prefix
