@@ -116,6 +116,9 @@ func (c *SimConfig) wantedDigest(r *SimRun, n plan.Need) (digest, why string) {
 		return "", "--for changes what happens"
 	}
 	if n.Digest == plan.SuiteDigests && r.Plan.Fixtures["fixtures"] == nil {
+		if c.IDs != nil {
+			return "", "the nodes were given other ids"
+		}
 		if want, ok := c.Digests.known[r.digestKey()]; ok {
 			return want, ""
 		}

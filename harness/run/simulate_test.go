@@ -203,7 +203,7 @@ func TestRefusals(t *testing.T) {
 		{SimConfig{Plans: of(sweeping), Point: "alpha=2"}, "plan x.plan: no point of its sweep has alpha=2"},
 		{SimConfig{Plans: of(one + "sweep nodes=10,20\n"), Nodes: 5}, "plan x.plan: its sweep chooses nodes, and so does the command: one of the two was expected"},
 		{SimConfig{Plans: of(one + "sweep seed=10,20\n"), Seed: &seed}, "plan x.plan: its sweep chooses seed, and so does the command: one of the two was expected"},
-		{SimConfig{Plans: of(one), Nodes: 1 << 25}, "plan x.plan: simulation: Nodes"},
+		{SimConfig{Plans: of(one), Nodes: 1 << 25}, "plan x.plan: simulation: Config.Nodes"},
 		{SimConfig{Plans: of("id sim/x\nworld sim nodes=1000\nload lookup count=1 node=1000\n"), Nodes: 999}, "plan x.plan: load lookup: node=1000, and there are 999"},
 	} {
 		if test.c.Memory == 0 {
