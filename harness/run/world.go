@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,6 +39,9 @@ type world struct {
 	values *plan.Evaluator
 
 	casting bool // places are being chosen: nobody has an address yet
+
+	making sync.Mutex // of puppets
+	over   bool       // under making: none is made any more
 
 	mu       sync.Mutex
 	streams  map[string]*stream
@@ -222,20 +226,33 @@ func (w *world) makeOne(m *member) error {
 	if err != nil {
 		return err
 	}
-	if m.guest != nil && m.guest.puppet != nil {
-		m.puppet = m.guest.puppet
-		w.watch(m)
-		return nil
-	}
-	if m.puppet, err = w.node.puppet(config); err != nil {
+	if err := w.puppet(m, config); err != nil {
 		return fmt.Errorf("peer %s: %w", m.Name, err)
-	}
-	if m.guest != nil {
-		m.guest.puppet = m.puppet
 	}
 	w.watch(m)
 	return nil
 }
+
+// puppet gives a member its puppet. A request that comes in the last moment may still want an answer which names peers that
+// nobody has made yet: once the case has ended none is made, since nobody would close it.
+func (w *world) puppet(m *member, config target.PuppetConfig) (err error) {
+	w.making.Lock()
+	defer w.making.Unlock()
+	switch {
+	case w.over:
+		return errOver
+	case m.guest != nil && m.guest.puppet != nil:
+		m.puppet = m.guest.puppet
+		return nil
+	}
+	if m.puppet, err = w.node.puppet(config); err == nil && m.guest != nil {
+		m.guest.puppet = m.puppet
+	}
+	return err
+}
+
+// errOver is what a case that has ended says to whoever still wants a puppet.
+var errOver = errors.New("the case has ended")
 
 // introduce tells a serving puppet whom it knows: the peers of its own line, or those of knows=.
 func (w *world) introduce(m *member) error {
@@ -332,6 +349,9 @@ func (w *world) noting(stream, peer string) func(record.Entry) {
 func (w *world) close() {
 	w.stop(nil)
 	w.asking.Wait()
+	w.making.Lock()
+	w.over = true
+	w.making.Unlock()
 	w.mu.Lock()
 	streams, all := maps.Clone(w.streams), slices.Collect(maps.Values(w.cast))
 	if w.prober != nil {
