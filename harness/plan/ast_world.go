@@ -38,6 +38,15 @@ type (
 		Sample  time.Duration
 		Wire    bool
 
+		// Real: on sockets of loopback and in real time. Without Nodes the plan loads its target with requests; with them
+		// it is a network of nodes of the targets' implementations.
+		Real      bool
+		Transport string // "tcp", "quic", "mem" (a network alone); "tcp" if it is not written
+		Security  string // of tcp: "noise", "tls"; "noise" if it is not written
+		Table     int    // synthetic peers that a target under load is offered before; 0: its table stays as it is
+		Check     uint32 // share of the answers that are compared with the true nearest; 1 % if it is not written
+		Rounds    int    // turns of each target; 0: one, or five where there are several targets
+
 		K, Alpha, Bucket int
 		Beta             int  // -1: off, all K nearest must have answered
 		Disjoint         bool // paths=disjoint
@@ -85,8 +94,15 @@ type (
 		Rate      Rate   // flooder
 	}
 
-	// Workload is a stream of operations. Either Count or For ends it.
+	// Workload is a stream of operations, or of requests. Either Count or For ends it.
 	Workload struct {
+		// Of requests on sockets:
+		Closed      bool          // no rate: each stream asks anew as soon as it was answered
+		Warmup      time.Duration // before what is measured, under the same load
+		Connections int           // each from a peer of its own
+		Streams     int           // of each connection, at most so many requests at once
+		Reuse       string        // "streams", "connections" (a stream for each request), "nothing" (a connection, too); "streams" if it is not written
+
 		Rate    Rate          // zero: Count operations over For, or all at once without it
 		To      Rate          // the rate at the end of For; zero: Rate throughout
 		Poisson bool          // else at even distances
@@ -98,7 +114,8 @@ type (
 
 	// Part is one kind of operation in a stream.
 	Part struct {
-		Kind      string // "lookup", "provide", "find", "put", "get", "bootstrap"
+		Kind      string // "lookup", "provide", "find", "put", "get", "bootstrap"; or a message type, FIND_NODE
+		Size      int    // of the value of a PUT_VALUE, in bytes
 		Weight    uint32 // 0: 1
 		Key       string // "uniform", "zipf", "hot"; "uniform" if it is not written
 		Keys      uint64 // how many different keys; 0: never the same twice

@@ -129,6 +129,12 @@ func parse(line []byte) (Entry, error) {
 		return e, errors.New("sample: its figures were expected")
 	case e.Type == TypeOutcome && e.Outcome == nil:
 		return e, errors.New("outcome: its figures were expected")
+	case e.Type == TypeBench && (e.Bench == nil || e.Bench.Plan == "" || e.Bench.Target == ""):
+		return e, errors.New("bench: its plan and target were expected")
+	case e.Type == TypeTurn && e.Turn == nil:
+		return e, errors.New("turn: its figures were expected")
+	case e.Type == TypeMeasured && e.Measured == nil:
+		return e, errors.New("measured: its figures were expected")
 	}
 	return e, nil
 }

@@ -54,6 +54,10 @@ type Entry struct {
 	Sample     *Sample            `json:"sample,omitempty"`
 	Outcome    *Outcome           `json:"outcome,omitempty"`
 	Closing    *SimulationSummary `json:"-"` // of type summary on the stdout of a simulation, in the place of Summary
+
+	Bench    *Bench    `json:"bench,omitempty"`
+	Turn     *Turn     `json:"turn,omitempty"`
+	Measured *Measured `json:"measured,omitempty"`
 }
 
 // Verdict of one case for one target in one profile.

@@ -22,6 +22,9 @@ type Simulation struct {
 	World  []Setting `json:"world,omitempty"`  // what else is worth telling: tables, k, alpha, link, churn, load, in order
 	Repeat string    `json:"repeat,omitempty"` // the command that repeats this run alone
 
+	// Target is whose nodes these are, on real sockets and in real time; "" in a simulation. Several: ref+go.
+	Target string `json:"target,omitempty"`
+
 	Seed   uint64        `json:"seed"`
 	Nodes  int           `json:"nodes"`
 	Shards int           `json:"shards"`
@@ -209,6 +212,29 @@ type Cost struct {
 	CPUPerEvent     float64       `json:"cpu_us_per_event"`
 	BytesPerNode    float64       `json:"bytes_per_node"`
 	PeakRSS         uint64        `json:"peak_rss_bytes"`
+
+	Nodes *NodeCost `json:"nodes,omitempty"` // of a network on sockets
+}
+
+// NodeCost is what a network on sockets took, for each of its nodes where nothing else is said.
+type NodeCost struct {
+	Heap        float64 `json:"heap_bytes"` // after a collection, at the end
+	Goroutines  float64 `json:"goroutines"`
+	Connections float64 `json:"connections"` // counted at both ends
+	Entries     float64 `json:"entries"`     // of its table
+	// BootstrapCPU is processor time in milliseconds until all nodes had joined, OperationCPU for each operation of the
+	// load, that of the nodes' background jobs included.
+	BootstrapCPU float64 `json:"bootstrap_cpu_ms"`
+	OperationCPU float64 `json:"operation_cpu_ms"`
+	Dials        float64 `json:"dials"` // connections opened for each operation of the load
+	// Shares is where the processor time of the load went, as samples tell: transport, kademlia, collector, other.
+	Shares []Share `json:"shares,omitempty"`
+}
+
+// Share is a part of a whole, 0 to 1.
+type Share struct {
+	What string  `json:"what"`
+	Of   float64 `json:"of"`
 }
 
 // SimulationSummary is the last line of `kadbench sim --json`. It has exactly these keys, all of them always; what there
