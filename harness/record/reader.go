@@ -54,6 +54,7 @@ func (r *Reader) Entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		br := bufio.NewReaderSize(r.f, 64<<10)
 		var detail *Detail
+		totals := false
 		for n := 1; ; n++ {
 			line, err := readLine(br)
 			if err == io.EOF {
@@ -75,11 +76,12 @@ func (r *Reader) Entries() iter.Seq2[Entry, error] {
 			case n == 1 && (e.Type != TypeRun || e.Run == nil):
 				yield(Entry{}, r.error(n, fmt.Sprintf("the first line has type run, this one has type %q", e.Type)))
 				return
-			case r.ended:
+			case r.ended && (!totals || e.Total == nil):
 				yield(Entry{}, r.error(n, fmt.Sprintf("a line of type %q after the summary", e.Type)))
 				return
 			}
 			r.ended = e.Type == TypeSummary
+			totals = e.Total != nil // a load ends with one for each target
 			switch e.Type {
 			case TypeDetail:
 				detail = e.Detail
@@ -101,7 +103,7 @@ func (r *Reader) error(line int, what string) error {
 	return fmt.Errorf("%s:%d: %w: %s", r.path, line, ErrLog, what)
 }
 
-// parse reads one line. The results, and the summary of a simulation, have keys of their own and are read twice.
+// parse reads one line. The results, and the summaries of simulations and loads, have keys of their own and are read twice.
 func parse(line []byte) (Entry, error) {
 	var e Entry
 	if err := json.Unmarshal(line, &e); err != nil {
@@ -119,6 +121,13 @@ func parse(line []byte) (Entry, error) {
 			return e, errors.New("result: case, target and verdict were expected")
 		}
 	case e.Type == TypeSummary && e.Summary == nil:
+		if e.Target != "" {
+			e.Total = new(BenchSummary)
+			if err := json.Unmarshal(line, e.Total); err != nil {
+				return e, fmt.Errorf("summary of %s: %w", e.Target, err)
+			}
+			break
+		}
 		e.Closing = new(SimulationSummary)
 		if err := json.Unmarshal(line, e.Closing); err != nil || e.Closing.Plan == "" {
 			return e, errors.New("summary: its counts were expected")
@@ -131,10 +140,10 @@ func parse(line []byte) (Entry, error) {
 		return e, errors.New("outcome: its figures were expected")
 	case e.Type == TypeBench && (e.Bench == nil || e.Bench.Plan == "" || e.Bench.Target == ""):
 		return e, errors.New("bench: its plan and target were expected")
-	case e.Type == TypeTurn && e.Turn == nil:
-		return e, errors.New("turn: its figures were expected")
-	case e.Type == TypeMeasured && e.Measured == nil:
-		return e, errors.New("measured: its figures were expected")
+	case e.Type == TypeTurn:
+		return e, e.Turn.check()
+	case e.Type == TypeMeasured:
+		return e, e.Measured.check()
 	}
 	return e, nil
 }

@@ -55,9 +55,10 @@ type Entry struct {
 	Outcome    *Outcome           `json:"outcome,omitempty"`
 	Closing    *SimulationSummary `json:"-"` // of type summary on the stdout of a simulation, in the place of Summary
 
-	Bench    *Bench    `json:"bench,omitempty"`
-	Turn     *Turn     `json:"turn,omitempty"`
-	Measured *Measured `json:"measured,omitempty"`
+	Bench    *Bench        `json:"bench,omitempty"`
+	Turn     *Turn         `json:"turn,omitempty"`
+	Measured *Measured     `json:"measured,omitempty"`
+	Total    *BenchSummary `json:"-"` // of type summary on the stdout of a load, one for each target, in the place of Summary
 }
 
 // Verdict of one case for one target in one profile.
