@@ -1,0 +1,12 @@
+//go:build !linux
+
+package bench
+
+import "time"
+
+// Elsewhere than on Linux nobody is asked what processors did.
+func ownCPU() time.Duration { return 0 }
+
+func machineCPU() (time.Duration, bool) { return 0, false }
+
+func nap(d time.Duration) { time.Sleep(d) }
