@@ -81,3 +81,9 @@ type Kind interface {
 	Version() string // name and version of the implementation
 	New(ctx context.Context, s Spec) (Node, error)
 }
+
+// Spent is what was sent about one key.
+type Spent struct {
+	Requests, Failed uint32
+	Bytes            uint64 // of the requests and their answers
+}

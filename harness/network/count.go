@@ -1,0 +1,278 @@
+package network
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"github.com/kadbench/kadbench/kad/wire"
+)
+
+// countingHost counts what leaves a host, below the implementation, which is not asked: a request is a frame that is
+// written to a stream which this host opened, an answer one that is read from it. Its name and its peers are the host's.
+type countingHost struct {
+	host.Host
+	own      bool // it was opened for the node, and closes with it
+	notified *network.NotifyBundle
+
+	requests, failed, dials atomic.Uint64
+
+	watching atomic.Int32 // keys in watched
+	mu       sync.Mutex
+	watched  map[string]*tally
+}
+
+// tally counts the requests about one key.
+type tally struct {
+	watchers         int
+	requests, failed uint32
+	bytes            uint64
+}
+
+func counting(h host.Host, own bool) *countingHost {
+	c := &countingHost{Host: h, own: own, watched: make(map[string]*tally)}
+	c.notified = &network.NotifyBundle{ConnectedF: func(_ network.Network, conn network.Conn) {
+		if conn.Stat().Direction == network.DirOutbound {
+			c.dials.Add(1)
+		}
+	}}
+	h.Network().Notify(c.notified)
+	return c
+}
+
+// release leaves the host alone again, and closes it if it was opened for the node.
+func (h *countingHost) release() error {
+	h.Host.Network().StopNotify(h.notified)
+	if h.own {
+		return h.Host.Close()
+	}
+	return nil
+}
+
+func (h *countingHost) stats() Stats {
+	return Stats{Requests: h.requests.Load(), Failed: h.failed.Load(), Dials: h.dials.Load()}
+}
+
+// watch counts what is asked about a key until stop is called, which tells it. Two that watch the same key at once share
+// what is counted.
+func (h *countingHost) watch(key []byte) (stop func() Spent) {
+	h.mu.Lock()
+	t := h.watched[string(key)]
+	if t == nil {
+		t = &tally{}
+		h.watched[string(key)] = t
+		h.watching.Add(1)
+	}
+	t.watchers++
+	before := *t
+	h.mu.Unlock()
+	return func() Spent {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if t.watchers--; t.watchers == 0 {
+			delete(h.watched, string(key))
+			h.watching.Add(-1)
+		}
+		return Spent{Requests: t.requests - before.requests, Failed: t.failed - before.failed, Bytes: t.bytes - before.bytes}
+	}
+}
+
+// about is the tally of a request, nil if nobody watches its key.
+func (h *countingHost) about(m *wire.Message) *tally {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.watched[string(m.Key)]
+}
+
+func (h *countingHost) add(t *tally, failed uint32, bytes uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t.failed += failed
+	t.bytes += bytes
+}
+
+func (h *countingHost) NewStream(ctx context.Context, p peer.ID, protocols ...protocol.ID) (network.Stream, error) {
+	s, err := h.Host.NewStream(ctx, p, protocols...)
+	return h.counted(s, err)
+}
+
+func (h *countingHost) Network() network.Network { return countingNetwork{h.Host.Network(), h} }
+
+func (h *countingHost) counted(s network.Stream, err error) (network.Stream, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &countedStream{Stream: s, host: h}, nil
+}
+
+// countingNetwork counts what goes past the host.
+type countingNetwork struct {
+	network.Network
+	host *countingHost
+}
+
+func (n countingNetwork) NewStream(ctx context.Context, p peer.ID) (network.Stream, error) {
+	s, err := n.Network.NewStream(ctx, p)
+	return n.host.counted(s, err)
+}
+
+// countedStream takes apart what is written to it and what is read.
+type countedStream struct {
+	network.Stream
+	host *countingHost
+
+	mu    sync.Mutex
+	sent  []byte    // the beginning of a frame of which the rest is not yet written
+	asked []*tally  // of the requests that have no answer yet, oldest first; nil: nobody watches
+	in    answering // what is being read
+}
+
+func (s *countedStream) Write(b []byte) (int, error) {
+	n, err := s.Stream.Write(b)
+	if err == nil { // a stream that the peer has reset meanwhile takes nothing
+		s.mu.Lock()
+		s.count(b)
+		s.mu.Unlock()
+	}
+	return n, err
+}
+
+func (s *countedStream) count(b []byte) {
+	if len(s.sent) > 0 {
+		s.sent = append(s.sent, b...)
+		b = s.sent
+	}
+	for {
+		size, n := binary.Uvarint(b)
+		if n <= 0 || uint64(len(b)-n) < size {
+			s.sent = append(s.sent[:0], b...)
+			return
+		}
+		body := b[n : n+int(size)]
+		b = b[n+int(size):]
+		if size == 0 || body[0] != negotiation {
+			s.request(body, n)
+		}
+	}
+}
+
+// negotiation is the first byte of a protocol's name. What negotiates it has the form of frames; no message begins so.
+const negotiation = '/'
+
+func (s *countedStream) request(body []byte, prefix int) {
+	s.host.requests.Add(1)
+	var m wire.Message
+	if wire.Decode(body, &m) != nil {
+		return
+	}
+	var t *tally
+	if s.host.watching.Load() > 0 {
+		if t = s.host.about(&m); t != nil {
+			s.host.mu.Lock()
+			t.requests++
+			t.bytes += uint64(prefix + len(body))
+			s.host.mu.Unlock()
+		}
+	}
+	if m.Type != wire.AddProvider { // which nobody answers
+		s.asked = append(s.asked, t)
+	}
+}
+
+func (s *countedStream) Read(b []byte) (int, error) {
+	n, err := s.Stream.Read(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for part := b[:n]; len(part) > 0; {
+		var size uint64
+		if part, size = s.in.take(part); size > 0 && len(s.asked) > 0 {
+			if t := s.asked[0]; t != nil {
+				s.host.add(t, 0, size)
+			}
+			s.asked = s.asked[1:]
+		}
+	}
+	if err != nil { // a deadline that has passed, too: the next answer would be taken for this one
+		s.unanswered()
+	}
+	return n, err
+}
+
+// unanswered counts the requests that get no answer any more.
+func (s *countedStream) unanswered() {
+	for _, t := range s.asked {
+		s.host.failed.Add(1)
+		if t != nil {
+			s.host.add(t, 1, 0)
+		}
+	}
+	s.asked = nil
+}
+
+func (s *countedStream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unanswered()
+}
+
+func (s *countedStream) Close() error {
+	s.end()
+	return s.Stream.Close()
+}
+
+func (s *countedStream) Reset() error {
+	s.end()
+	return s.Stream.Reset()
+}
+
+func (s *countedStream) ResetWithError(code network.StreamErrorCode) error {
+	s.end()
+	return s.Stream.ResetWithError(code)
+}
+
+// answering finds the ends of frames in what comes piece by piece.
+type answering struct {
+	prefix  [binary.MaxVarintLen64]byte
+	have    int    // bytes of prefix
+	size    uint64 // of the frame, with its prefix; 0: its prefix is not whole yet
+	left    uint64 // of its body
+	ignored bool   // it is of the negotiation
+}
+
+// take reads up to the end of a frame and returns what is left, and the size of the frame if it is whole and an answer.
+func (a *answering) take(b []byte) (rest []byte, size uint64) {
+	for a.size == 0 && len(b) > 0 {
+		if a.have == len(a.prefix) {
+			return nil, 0 // no frame begins so; whoever reads it gives the stream up
+		}
+		a.prefix[a.have] = b[0]
+		a.have++
+		b = b[1:]
+		if v, n := binary.Uvarint(a.prefix[:a.have]); n > 0 {
+			a.size, a.left = v+uint64(n), v
+			a.ignored = v == 0
+		}
+	}
+	if a.size == 0 {
+		return b, 0
+	}
+	if a.left > 0 && a.left == a.size-uint64(a.have) && len(b) > 0 {
+		a.ignored = b[0] == negotiation
+	}
+	n := min(a.left, uint64(len(b)))
+	a.left -= n
+	if a.left > 0 {
+		return nil, 0
+	}
+	if !a.ignored {
+		size = a.size
+	}
+	*a = answering{}
+	return b[n:], size
+}
