@@ -131,6 +131,7 @@ func startContainer(images Images, reference string) (*container, error) {
 
 func (c *container) pipes() *Pipes {
 	p := c.process.pipes()
+	p.CPU = nil // that of the engine's command
 	kill := p.Kill
 	p.Kill = func() {
 		c.command(context.Background(), "rm", "--force", c.name) // the death of the engine's command would leave it running

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/kballard/go-shellquote"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -28,6 +29,7 @@ type factory struct {
 	at          ma.Multiaddr // of addr:
 	make        func(ctx context.Context) (Target, error)
 	pipes       func() (*Pipes, error) // nil for addr:
+	flags       *[]string              // of kadbench node for the same as a program; nil if there is none
 }
 
 // Pipes is a target's control channel without anybody on it: for those who test an adapter line by line.
@@ -37,6 +39,7 @@ type Pipes struct {
 	Exited <-chan struct{}
 	State  func() error // how it ended, after Exited; nil: with exit status 0
 	Kill   func()
+	CPU    func() (time.Duration, error) // processor time of the program; nil: nobody knows
 }
 
 // OpenPipes starts a target of the forms cmd:, image: and ref: and leaves the control protocol to the caller.

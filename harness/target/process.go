@@ -88,6 +88,7 @@ func (p *process) pipes() *Pipes {
 		In: p.stdin, Out: p.stdout, Exited: p.exited,
 		State: func() error { return p.state },
 		Kill:  func() { killGroup(p.cmd) },
+		CPU:   func() (time.Duration, error) { return processorTime(p.cmd.Process.Pid) },
 	}
 }
 

@@ -311,6 +311,9 @@ func (f *factory) ref(rest string) error {
 			f.name = m.name
 		}
 	}
+	if m == nil {
+		f.flags = &[]string{}
+	}
 	f.pipes = func() (*Pipes, error) { return refPipes(m), nil }
 	f.make = func(ctx context.Context) (Target, error) {
 		p := refPipes(m)
