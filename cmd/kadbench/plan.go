@@ -197,12 +197,17 @@ func (c *planVerbsCmd) Run(a *app) error {
 		{"puppet parameters", plan.PeerWords(false)},
 		{"functions", plan.Functions()},
 		{"changes of a frame", plan.Changes()},
-		{"words of world", plan.Words("world")},
-		{"words of link", plan.Words("link")},
-		{"words of churn", plan.Words("churn")},
-		{"words of faults", plan.Words("faults")},
-		{"words of load", plan.Words("load")},
-		{"figures of need", plan.Words("need")},
+		{"words of world", plan.Words("world", plan.SimWorld)},
+		{"words of link", plan.Words("link", plan.SimWorld)},
+		{"words of churn", plan.Words("churn", plan.SimWorld)},
+		{"words of faults", plan.Words("faults", plan.SimWorld)},
+		{"words of load", plan.Words("load", plan.SimWorld)},
+		{"figures of need", plan.Words("need", plan.SimWorld)},
+		{"words of world of a load", plan.Words("world", plan.LoadWorld)},
+		{"words of load of a load", plan.Words("load", plan.LoadWorld)},
+		{"figures of need of a load", plan.Words("need", plan.LoadWorld)},
+		{"words of world of a network", plan.Words("world", plan.NetworkWorld)},
+		{"figures of need of a network", plan.Words("need", plan.NetworkWorld)},
 	}
 	if c.JSON {
 		type row struct {

@@ -14,7 +14,7 @@ import (
 )
 
 // loadPlans reads cases: those named, which are files or directories, or else those carried in the binary. The simulations
-// in a directory are passed over.
+// and the plans of real worlds in a directory are passed over.
 func loadPlans(paths []string) ([]*plan.Plan, error) {
 	if len(paths) == 0 {
 		found, err := plan.LoadAll(plans.FS, "conformance", "plans/")
@@ -40,7 +40,7 @@ func loadPlans(paths []string) ([]*plan.Plan, error) {
 		}
 		cases := plan.Cases(found)
 		if len(cases) == 0 {
-			return nil, usage("plan %s: a simulation is no case; kadbench sim runs it", p)
+			return nil, usage("plan %s: %s", p, noCase(found[0]))
 		}
 		for _, one := range cases {
 			before, twice := seen[one.Header.ID]
@@ -54,6 +54,14 @@ func loadPlans(paths []string) ([]*plan.Plan, error) {
 		}
 	}
 	return all, nil
+}
+
+// noCase says what runs a plan that has a world.
+func noCase(p *plan.Plan) string {
+	if p.Real() {
+		return "a plan of a real world is no case; kadbench bench runs it"
+	}
+	return "a simulation is no case; kadbench sim runs it"
 }
 
 // planError says what is wrong with a plan in one line: complaints with a place stand for themselves.

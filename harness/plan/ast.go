@@ -43,8 +43,8 @@ type Plan struct {
 	Fixtures map[string]*Fixture
 	Source   []byte
 
-	simulated bool
-	sims      []*Simulation
+	kind WorldKind
+	sims []*Simulation
 }
 
 // Header is what stands before the script.

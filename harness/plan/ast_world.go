@@ -168,6 +168,8 @@ const (
 	UnitTime              // nanoseconds
 	UnitCount             // millionths: hops.mean<3.5 is 3,500,000
 	UnitDigest
+	UnitRate // millionths of one a second
+	UnitSize // bytes
 )
 
 func (World) stmt()    {}
@@ -177,21 +179,3 @@ func (Fault) stmt()    {}
 func (Workload) stmt() {}
 func (Needs) stmt()    {}
 func (Sweep) stmt()    {}
-
-// Simulated says whether the plan is a simulation; else it is a case.
-func (p *Plan) Simulated() bool { return p.simulated }
-
-// Simulations are the worlds that the plan runs: one for each point of its sweep, in the order in which the last axis
-// changes first; one without a sweep; none for a case.
-func (p *Plan) Simulations() []*Simulation { return p.sims }
-
-// Cases leaves out the simulations.
-func Cases(plans []*Plan) []*Plan {
-	var out []*Plan
-	for _, p := range plans {
-		if !p.Simulated() {
-			out = append(out, p)
-		}
-	}
-	return out
-}

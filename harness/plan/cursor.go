@@ -58,6 +58,7 @@ type cursor struct {
 	at     int
 	params map[string]word // the verb's own name=value words, by name
 	loops  scope
+	world  WorldKind
 	label  string // where the line stands, for rand()
 	side   int    // which name of a range is being read
 	sides  int    // how many names the line's ranges have

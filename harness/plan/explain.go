@@ -10,7 +10,7 @@ import (
 func Explain(p *Plan) string {
 	t := &teller{plan: p}
 	t.opening()
-	if !p.Simulated() {
+	if p.kind == 0 {
 		t.peers()
 	}
 	t.out.WriteString("\nWhat happens:\n")
@@ -32,8 +32,9 @@ func (t *teller) opening() {
 	if t.plan.Prose != "" {
 		fmt.Fprintf(&t.out, "%s\n\n", t.plan.Prose)
 	}
-	if t.plan.Simulated() {
-		t.out.WriteString("A simulation, in virtual time.")
+	if k := t.plan.kind; k != 0 {
+		t.out.WriteString(map[WorldKind]string{SimWorld: "A simulation, in virtual time.", NetworkWorld: "A network of real nodes, in real time.",
+			LoadWorld: "A load on real sockets, in real time."}[k])
 		if h.Slow {
 			t.out.WriteString(" It is slow: minutes or more.")
 		}

@@ -42,7 +42,8 @@ func plain(v string) string { return strings.ReplaceAll(v, "..", " to ") }
 func second(l *Line) string { return l.row.words[1].text }
 
 func tellWorld(t *teller, l *Line) string {
-	return "a network is simulated" + t.words(l, 1)
+	opening := map[WorldKind]string{SimWorld: "a network is simulated", NetworkWorld: "a network of real nodes comes up on this machine", LoadWorld: "a target is loaded on sockets"}
+	return opening[t.plan.kind] + t.words(l, 1)
 }
 
 func tellLink(t *teller, l *Line) string {
@@ -81,8 +82,12 @@ func tellFault(t *teller, l *Line) string {
 }
 
 func tellLoad(t *teller, l *Line) string {
-	kind, _ := findTerm(loadKinds, second(l))
-	text := "nodes are asked to " + kind.says + t.words(l, 1)
+	kind, _ := findTerm(askKinds, second(l))
+	who := "nodes are asked to "
+	if t.plan.kind == LoadWorld {
+		who = "the target is asked "
+	}
+	text := who + kind.says + t.words(l, 1)
 	if l.Stmt.(Workload).shares() {
 		text += "; they share the rate of the line above"
 	}
@@ -95,7 +100,7 @@ var opSays = map[Op]string{OpLess: "less than", OpAtMost: "at most", OpGreater: 
 func tellNeed(t *teller, l *Line) string {
 	var parts []string
 	for _, n := range l.Stmt.(Needs).All {
-		f, _ := findFigure(n.Figure)
+		f, _ := findFigure(n.Figure, t.plan.kind)
 		what := f.says
 		if n.Stat != "" {
 			what = n.Stat + " of " + what

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 // advice; the rest must be mended before the plan is run.
 func Lint(p *Plan) Errors {
 	n := &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, operations: map[string]string{}, captured: map[string]bool{}, near: map[string]bool{}, entered: map[string]bool{}}
-	if p.Simulated() {
+	if p.kind != 0 {
 		n.simulation()
 		n.errs.sort()
 		return n.errs
@@ -70,8 +71,8 @@ func (n *linter) title() {
 	h, top := n.plan.Header, Pos{File: n.plan.File, Line: 1}
 	if n.plan.Prose == "" {
 		what := "what the peer must do"
-		if n.plan.Simulated() {
-			what = "what the simulation answers"
+		if k := n.plan.kind; k != 0 {
+			what = fmt.Sprintf("what the %s answers", k.noun())
 		}
 		n.fail(top, "", "the prose is missing: comment lines before the first word, which say %s", what)
 	}

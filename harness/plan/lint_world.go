@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,11 +13,11 @@ import (
 // simulation looks at the whole plan.
 func (n *linter) simulation() {
 	n.title()
-	h := n.plan.Header
+	h, what := n.plan.Header, n.plan.kind.noun()
 	for _, key := range caseHeaders {
 		written := map[string]bool{"catalogue": h.Catalogue != nil, "needs": h.Needs != nil, "timeout": h.Timeout != 0, "alone": h.Alone, "repeat": h.Repeat != 0, "each": h.Each != nil}
 		if written[key] {
-			n.fail(n.lineOf(key), key, "it is about cases; a simulation has no use for it")
+			n.fail(n.lineOf(key), key, "it is about cases; a %s has no use for it", what)
 		}
 	}
 	n.citations()
@@ -34,7 +35,7 @@ func (n *linter) simulation() {
 	case world == nil:
 		n.fail(top, n.plan.Script[0].Verb, "there is no world: world sim nodes=1000")
 	case first["load"] == nil:
-		n.fail(world.Pos, "world", "there is no load: what is asked of the nodes, and for how long")
+		n.fail(world.Pos, "world", "there is no load: what is asked, and for how long")
 	default:
 		for _, sim := range n.plan.Simulations() {
 			n.point(sim, first)
@@ -83,13 +84,13 @@ func (n *linter) point(sim *Simulation, first map[string]*Line) {
 	if at != "" {
 		at = " (at " + at + ")"
 	}
-	if err := sim.World.check(); err != nil {
+	if err := sim.World.check(n.plan.kind); err != nil {
 		n.fail(first["world"].Pos, "world", "%v%s", err, at)
 	}
 	adversaries := uint32(0)
 	end := sim.end()
 	for _, l := range n.plan.Script {
-		if f, ok := l.Stmt.(Fault); ok && !f.Adversary && end > 0 && f.At >= end {
+		if f, ok := l.Stmt.(Fault); ok && (!f.Adversary || f.At > 0) && end > 0 && f.At >= end {
 			n.warn(l.Pos, l.Verb, "at=%s is after the last operation has begun, at %s: no operation shows what comes of it", short(f.At), short(end))
 		}
 	}
@@ -104,11 +105,11 @@ func (n *linter) point(sim *Simulation, first map[string]*Line) {
 	if len(sim.Loads) > 0 && sim.Loads[0].shares() {
 		n.fail(first["load"].Pos, "load", "it has no rate, and there is no line above to share one with: rate=50/s for=1h, or count=1000")
 	}
-	if err := sim.kinds(); err != nil {
+	if err := cmp.Or(sim.kinds(), sim.turns()); err != nil {
 		n.fail(first["load"].Pos, "load", "%v%s", err, at)
 	}
 	for _, need := range sim.Needs {
-		if err := need.check(sim); err != nil {
+		if err := need.check(sim, n.plan.kind); err != nil {
 			n.fail(need.Pos, "need", "%s: %v%s", need.Text, err, at)
 		}
 	}
@@ -118,14 +119,20 @@ func (n *linter) point(sim *Simulation, first map[string]*Line) {
 const defaultK = 20
 
 // check holds the words of a world against each other.
-func (w World) check() error {
+func (w World) check(kind WorldKind) error {
 	k := w.K
 	if k == 0 {
 		k = defaultK
 	}
 	switch {
+	case kind == LoadWorld:
+		return w.checkLoad()
 	case w.Nodes == 0:
 		return fmt.Errorf("nodes= is missing: how many there are")
+	case kind == NetworkWorld && w.Nodes > maxReal:
+		return fmt.Errorf("nodes=%d: real nodes are %d at most: each takes megabytes; world sim has millions", w.Nodes, maxReal)
+	case kind == NetworkWorld && w.Tables != "grown":
+		return fmt.Errorf("tables=%s: real nodes fill their tables by the protocol: tables=grown was expected", w.Tables)
 	case w.Seeds > w.Nodes:
 		return fmt.Errorf("seeds=%d of nodes=%d", w.Seeds, w.Nodes)
 	case w.First > w.Nodes:
@@ -142,6 +149,17 @@ func (w World) check() error {
 		return fmt.Errorf("bucket=%d is less than k=%d: a node would not keep its k nearest", w.Bucket, k)
 	case w.Clients == 1e6:
 		return fmt.Errorf("clients=100%%: nobody would answer")
+	}
+	return nil
+}
+
+// checkLoad holds the words of the world of a load against each other.
+func (w World) checkLoad() error {
+	switch {
+	case w.Transport == "mem":
+		return fmt.Errorf("transport=mem: a load comes over sockets: tcp or quic was expected")
+	case w.Transport == "quic" && w.Security != "":
+		return fmt.Errorf("security=%s: quic has its own", w.Security)
 	}
 	return nil
 }
@@ -166,10 +184,22 @@ func (sim *Simulation) kinds() error {
 				return fmt.Errorf("find: no line of the plan provides")
 			case p.Kind == "get" && !sim.asks("put"):
 				return fmt.Errorf("get: no line of the plan puts")
+			case p.Published && p.Kind == "GET_VALUE" && !sim.asks("PUT_VALUE"):
+				return fmt.Errorf("GET_VALUE: no line of the plan puts")
+			case p.Published && p.Kind == "GET_PROVIDERS" && !sim.asks("ADD_PROVIDER"):
+				return fmt.Errorf("GET_PROVIDERS: no line of the plan adds a provider")
 			case int(p.Node) > sim.World.Nodes:
 				return fmt.Errorf("node=%d of nodes=%d", p.Node, sim.World.Nodes)
 			}
 		}
+	}
+	return nil
+}
+
+// turns: a closed load keeps every stream busy.
+func (sim *Simulation) turns() error {
+	if len(sim.Loads) > 1 && slices.ContainsFunc(sim.Loads, func(w Workload) bool { return w.Closed }) {
+		return fmt.Errorf("closed keeps all streams busy: a line beside it has no rate=, for= and count= of its own, and shares by weight=")
 	}
 	return nil
 }
@@ -182,13 +212,20 @@ func (sim *Simulation) asks(kind string) bool {
 }
 
 // check holds a need against the world and its loads.
-func (n Need) check(sim *Simulation) error {
+func (n Need) check(sim *Simulation, world WorldKind) error {
 	k := sim.World.K
 	if k == 0 {
 		k = defaultK
 	}
-	f, _ := findFigure(n.Figure)
+	f, _ := findFigure(n.Figure, world)
+	closed := len(sim.Loads) > 0 && sim.Loads[0].Closed
 	switch {
+	case closed && slices.Contains([]string{"due", "start", "late", "dropped"}, n.Figure):
+		return fmt.Errorf("a closed load is never behind: service was expected")
+	case n.Figure == "wrong" && !sim.asks("FIND_NODE"):
+		return fmt.Errorf("answers to FIND_NODE alone are compared, and no load is of that kind")
+	case n.Figure == "wrong" && sim.World.Check == 0:
+		return fmt.Errorf("check=0%%: no answer is compared")
 	case n.N > k:
 		return fmt.Errorf("k is %d", k)
 	case n.Of != "" && !sim.asks(n.Of):

@@ -17,24 +17,45 @@ type figure struct {
 	of    string // the kinds of operation it is about; "" for all, "run" if it is about the whole run
 }
 
-var figures = []figure{
-	{term{"took", "p99<5s\ntook.p99<5s", "how long an operation takes; a point without a figure is its", "the time that an operation takes"}, UnitTime, true, ""},
-	{term{"first", "first.p50<1s", "find and get: until the first provider or record", "the time until the first provider or record"}, UnitTime, true, "find get"},
-	{term{"hops", "hops.p99<6", "the longest chain of peers that led to a peer of the result", "the number of hops"}, UnitCount, true, ""},
-	{term{"rpcs", "rpcs.p50<40", "requests of an operation", "the number of requests"}, UnitCount, true, ""},
-	{term{"dead", "dead.mean<5", "of them, those without an answer: dead, lost, or not to be dialled", "the number of requests without an answer"}, UnitCount, true, ""},
-	{term{"bytes", "bytes.p50<20000", "of an operation's requests and their answers", "the bytes of requests and answers"}, UnitCount, true, ""},
-	{term{"recall", "recall@20>=0.999\nrecall>=0.99", "lookups: share of the closest peers that they name, of all that there are to name; `recall` alone is at k", "the recall"}, UnitShare, false, "lookup"},
+var figures = slices.Concat(operationFigures, turnFigures)
+
+// operationFigures are those of operations, and of a network of nodes as a whole.
+var operationFigures = []figure{
+	{term{"took", "p99<5s\ntook.p99<5s", "how long an operation takes; a point without a figure is its", "the time that an operation takes", inNodes}, UnitTime, true, ""},
+	{term{"first", "first.p50<1s", "find and get: until the first provider or record", "the time until the first provider or record", inNodes}, UnitTime, true, "find get"},
+	{term{"hops", "hops.p99<6", "the longest chain of peers that led to a peer of the result", "the number of hops", inNodes}, UnitCount, true, ""},
+	{term{"rpcs", "rpcs.p50<40", "requests of an operation", "the number of requests", inNodes}, UnitCount, true, ""},
+	{term{"dead", "dead.mean<5", "of them, those without an answer: dead, lost, or not to be dialled", "the number of requests without an answer", inNodes}, UnitCount, true, ""},
+	{term{"bytes", "bytes.p50<20000", "of an operation's requests and their answers", "the bytes of requests and answers", inSim}, UnitCount, true, ""},
+	{term{"recall", "recall@20>=0.999\nrecall>=0.99", "lookups: share of the closest peers that they name, of all that there are to name; `recall` alone is at k", "the recall", inNodes}, UnitShare, false, "lookup"},
 	{term{"success", "success>0.99", "share of the operations that came to their end: a lookup ended by itself, a find found a provider that lives, a get the best record, " +
-		"a put or provide was taken by somebody", "the share of operations that succeed"}, UnitShare, false, ""},
-	{term{"timeouts", "timeouts<0.01", "share of the operations that their deadline ended", "the share of operations that their deadline ended"}, UnitShare, false, ""},
-	{term{"operations", "operations>=1000", "how many were begun and counted", "the number of operations"}, UnitCount, false, ""},
-	{term{"unfinished", "unfinished=0", "operations without an end when the run had ended", "the number of operations without an end"}, UnitCount, false, "run"},
-	{term{"survival", "survival>0.99", "share of the published records that somebody who is there holds, at the worst sample", "the share of records that survive"}, UnitShare, false, "run"},
-	{term{"stale", "stale<0.2", "share of the table entries that are not there or cannot be reached, at the last sample", "the share of dead entries in the tables"}, UnitShare, false, "run"},
-	{term{"missing", "missing<0.05", "share of its k closest servers that a node lacks in its table, at the last sample", "the share of its closest servers that a node lacks"}, UnitShare, false, "run"},
-	{term{"events", "events<=100000", "of the whole run", "the number of events"}, UnitCount, false, "run"},
-	{term{"digest", "digest=@digest\ndigest=0f1e2d3c4b5a6978", "of the whole run: 16 hexadecimal digits, or a fixture whose text has those of each point of the sweep, one a line; `@fixtures`: those that come with the suite", "the digest"}, UnitDigest, false, "run"},
+		"a put or provide was taken by somebody", "the share of operations that succeed", inNodes}, UnitShare, false, ""},
+	{term{"timeouts", "timeouts<0.01", "share of the operations that their deadline ended", "the share of operations that their deadline ended", inNodes}, UnitShare, false, ""},
+	{term{"cpu", "cpu<5ms", "processor time of the whole process for an operation", "the processor time of an operation", inNet}, UnitTime, false, "run"},
+	{term{"connections", "connections<100", "open ones of a node, mean, at the last sample", "the number of connections of a node", inNet}, UnitCount, false, "run"},
+	{term{"goroutines", "goroutines<500", "of the whole process for each node, at the last sample", "the number of goroutines of a node", inNet}, UnitCount, false, "run"},
+	{term{"heap", "heap<4MiB", "of the whole process for each node, at the last sample", "the heap of a node", inNet}, UnitSize, false, "run"},
+	{term{"operations", "operations>=1000", "how many were begun and counted", "the number of operations", inNodes}, UnitCount, false, ""},
+	{term{"unfinished", "unfinished=0", "operations without an end when the run had ended", "the number of operations without an end", inNodes}, UnitCount, false, "run"},
+	{term{"survival", "survival>0.99", "share of the published records that somebody who is there holds, at the worst sample", "the share of records that survive", inSim}, UnitShare, false, "run"},
+	{term{"stale", "stale<0.2", "share of the table entries that are not there or cannot be reached, at the last sample", "the share of dead entries in the tables", inSim}, UnitShare, false, "run"},
+	{term{"missing", "missing<0.05", "share of its k closest servers that a node lacks in its table, at the last sample", "the share of its closest servers that a node lacks", inSim}, UnitShare, false, "run"},
+	{term{"events", "events<=100000", "of the whole run", "the number of events", inSim}, UnitCount, false, "run"},
+	{term{"digest", "digest=@digest\ndigest=0f1e2d3c4b5a6978", "of the whole run: 16 hexadecimal digits, or a fixture whose text has those of each point of the sweep, one a line; `@fixtures`: those that come with the suite", "the digest", inSim}, UnitDigest, false, "run"},
+}
+
+// turnFigures are those of a load of requests, all of its lines together.
+var turnFigures = []figure{
+	{term{"due", "p99<50ms\ndue.p99<50ms", "from the moment a request was due to its answer, so that waiting behind others counts; a point without a figure is its", "the time from due to answered", inLoad}, UnitTime, true, ""},
+	{term{"service", "service.p50<5ms", "from the moment a request was sent to its answer", "the time from sent to answered", inLoad}, UnitTime, true, ""},
+	{term{"start", "start.p99<1ms", "from due to sent", "the time from due to sent", inLoad}, UnitTime, true, ""},
+	{term{"errors", "errors<0.1%", "share of the requests whose stream failed, or whose answer was none", "the share of requests that fail", inLoad}, UnitShare, false, ""},
+	{term{"timeouts", "timeouts<0.1%", "share of the requests that were given up", "the share of requests that are given up", inLoad}, UnitShare, false, ""},
+	{term{"late", "late<1%", "share of the requests that began more than a millisecond after they were due though a stream was free: the generator's fault", "the share of requests that begin late", inLoad}, UnitShare, false, ""},
+	{term{"dropped", "dropped=0", "requests that were never sent, as no stream was free before their timeout", "the number of requests never sent", inLoad}, UnitCount, false, ""},
+	{term{"wrong", "wrong=0", "answers that are not the true nearest, of those that were compared", "the number of wrong answers", inLoad}, UnitCount, false, ""},
+	{term{"rate", "rate>=1000/s", "requests that were answered", "the rate of answers", inLoad}, UnitRate, false, ""},
+	{term{"cpu", "cpu<200us", "processor time of the target's process for a request", "the processor time of a request", inLoad}, UnitTime, false, ""},
 }
 
 // SuiteDigests is what digest= names when the suite's own table of digests is meant; a fixture of this name goes first.
@@ -51,8 +72,12 @@ func figureTerms() []term {
 	return out
 }
 
-func findFigure(name string) (figure, bool) {
-	i := slices.IndexFunc(figures, func(f figure) bool { return f.Name == name })
+// findFigure prefers the row of this world: some names mean one thing of an operation and another of a request.
+func findFigure(name string, world WorldKind) (figure, bool) {
+	i := slices.IndexFunc(figures, func(f figure) bool { return f.Name == name && f.in&world != 0 })
+	if i < 0 {
+		i = slices.IndexFunc(figures, func(f figure) bool { return f.Name == name })
+	}
 	if i < 0 {
 		return figure{}, false
 	}
@@ -60,7 +85,7 @@ func findFigure(name string) (figure, bool) {
 }
 
 // condition splits get.took.p99<=5s into what is measured, how it compares, and with what.
-var condition = regexp.MustCompile(`^([a-z0-9.@_-]+)(<=|>=|<|>|=)(.+)$`)
+var condition = regexp.MustCompile(`^([A-Za-z0-9.@_-]+)(<=|>=|<|>|=)(.+)$`)
 
 var needOps = map[string]Op{"<=": OpAtMost, ">=": OpAtLeast, "<": OpLess, ">": OpGreater, "=": OpEqual}
 
@@ -88,16 +113,27 @@ func (c *cursor) need(w word) (n Need, err error) {
 		return n, fmt.Errorf("a figure and its bound were expected, as p99<5s or get.success>0.99")
 	}
 	parts := strings.Split(m[1], ".")
-	if _, ok := findTerm(loadKinds, parts[0]); ok && len(parts) > 1 {
+	if kind, ok := findTerm(askKinds, parts[0]); ok && len(parts) > 1 {
+		if c.world == LoadWorld {
+			return n, fmt.Errorf("the figures of a load are those of all its requests together: it takes none of %s alone", kind.Name)
+		}
 		n.Of, parts = parts[0], parts[1:]
 	}
 	if contains(stats, parts[0]) {
-		parts = append([]string{"took"}, parts...)
+		first := "took"
+		if c.world == LoadWorld {
+			first = "due"
+		}
+		parts = append([]string{first}, parts...)
 	}
 	name, at, hasAt := strings.Cut(parts[0], "@")
-	f, ok := findFigure(name)
+	f, ok := findFigure(name, c.world)
 	if !ok {
-		return n, fmt.Errorf("%s; they are %s", unknown("figure", name, append(termNames(figureTerms()), stats...)), strings.Join(termNames(figureTerms()), " "))
+		known := termNames(termsIn(figureTerms(), c.world))
+		return n, fmt.Errorf("%s; they are %s", unknown("figure", name, append(known, stats...)), strings.Join(known, " "))
+	}
+	if f.in&c.world == 0 {
+		return n, c.world.elsewhere(name, f.in)
 	}
 	n.Figure, n.Unit, n.Op = f.Name, f.unit, needOps[m[2]]
 	if hasAt {
@@ -152,6 +188,18 @@ func (u Unit) read(v string) (int64, error) {
 			return 0, fmt.Errorf("a share from 0 to 1 was expected, as 0.99 or 99%%")
 		}
 		return n, nil
+	case UnitRate:
+		var r Rate
+		if err := rate(func(r *Rate) *Rate { return r })(&r, v); err != nil {
+			return 0, err
+		}
+		return int64(r.Count) * 1e6 * int64(time.Second) / int64(r.Per), nil
+	case UnitSize:
+		n, ok := parseNumber(v)
+		if !ok || n.Kind != KindNumber || n.Num < 0 {
+			return 0, fmt.Errorf("a size was expected, as 4MiB")
+		}
+		return n.Num, nil
 	}
 	n, err := millionthsOf(v)
 	if err != nil {

@@ -92,6 +92,7 @@ type parser struct {
 	bound bool // the header's loop has its value
 	bind  string
 	value int
+	world WorldKind       // of the script
 	sides int             // statements so far
 	texts map[string]bool // fixtures that hold plain text
 }
@@ -194,6 +195,7 @@ func (p *parser) script(rows []*row) {
 			script = append(script, r)
 		}
 	}
+	p.world = worldOf(script)
 	p.plan.Script = p.lines(script, p.scope(), p.label())
 	for _, l := range p.plan.Script {
 		if l.Verb == "answer" {
@@ -321,7 +323,7 @@ func (p *parser) line(r *row, above *Line, loops scope, label string) *Line {
 	l.label = fmt.Sprintf("%s/%d", label, r.nth)
 	ranges := map[string][]string{}
 	for sides := 1; len(l.Sides) < sides; {
-		c := &cursor{ranges: ranges, file: p.file, line: r.line, words: r.words[1:], loops: loops, label: l.label, side: len(l.Sides), sides: sides}
+		c := &cursor{ranges: ranges, file: p.file, world: p.world, line: r.line, words: r.words[1:], loops: loops, label: l.label, side: len(l.Sides), sides: sides}
 		if !v.own {
 			c.takeParams(append([]string{"after"}, v.Params...))
 			c.foreignParams(v)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,8 +18,7 @@ const (
 // caseHeaders are the lines of the header which a simulation has no use for.
 var caseHeaders = []string{"catalogue", "needs", "timeout", "alone", "repeat", "each"}
 
-// simulation reads the script as that of a simulation, if any of its lines is one of such, and computes the points of its
-// sweep.
+// simulation reads the script as that of a world, if any of its lines is one of such, and computes the points of its sweep.
 func (p *parser) simulation() {
 	var lines []*Line
 	var other *Line
@@ -32,20 +32,23 @@ func (p *parser) simulation() {
 	if len(lines) == 0 {
 		return
 	}
-	p.plan.simulated = true
+	p.plan.kind = p.world
+	what := p.world.noun()
 	for _, l := range lines {
 		if !slices.Contains(p.plan.Script, l) {
-			p.fail(l.Pos.Line, l.Verb, "it belongs to a simulation and stands in no block")
+			p.fail(l.Pos.Line, l.Verb, "it belongs to a %s and stands in no block", what)
 			return
 		}
 	}
 	switch {
 	case other != nil:
-		p.fail(other.Pos.Line, other.Verb, "a plan is a case or a simulation; line %d makes this one a simulation", lines[0].Pos.Line)
+		p.fail(other.Pos.Line, other.Verb, "a plan is a case or a %s; line %d makes this one a %s", what, lines[0].Pos.Line, what)
+	case p.world == LoadWorld:
+		p.loadPeers()
 	case len(p.plan.Peers) > 0:
-		p.fail(p.plan.Peers[0].Pos.Line, "peer", "a plan is a case or a simulation; line %d makes this one a simulation, whose nodes are those of its world", lines[0].Pos.Line)
+		p.fail(p.plan.Peers[0].Pos.Line, "peer", "a plan is a case or a %s; line %d makes this one a %s, whose nodes are those of its world", what, lines[0].Pos.Line, what)
 	case len(lines) > maxWorldLines:
-		p.fail(lines[maxWorldLines].Pos.Line, "", "more than %d lines of a simulation", maxWorldLines)
+		p.fail(lines[maxWorldLines].Pos.Line, "", "more than %d lines of a %s", maxWorldLines, what)
 	}
 	if len(p.errs) > 0 {
 		return
@@ -57,6 +60,15 @@ func (p *parser) simulation() {
 	for _, point := range product(axes) {
 		if sim := p.point(lines, axes, point); len(p.errs) == 0 {
 			p.plan.sims = append(p.plan.sims, sim)
+		}
+	}
+}
+
+// loadPeers allows a load its target, which says nothing more.
+func (p *parser) loadPeers() {
+	for _, d := range p.plan.Peers {
+		if !d.Target || len(d.Params) > 0 {
+			p.fail(d.Pos.Line, "peer", "a load has one peer, whom the command names: peer T target, without more words")
 		}
 	}
 }
@@ -77,7 +89,7 @@ func (p *parser) axes(lines []*Line) (all []axis) {
 		for _, a := range s.Axes {
 			x := axis{Axis: a, pos: l.Pos}
 			var err error
-			if x.line, x.word, err = target(lines, a.Name); err != nil {
+			if x.line, x.word, err = p.swept(lines, a.Name); err != nil {
 				p.fail(l.Pos.Line, "sweep", "%v", err)
 				return nil
 			}
@@ -95,9 +107,9 @@ func (p *parser) axes(lines []*Line) (all []axis) {
 	return all
 }
 
-// target is the line on which a word of a sweep stands, or would: alpha on the line of the world, liar.share on that of the
+// swept is the line on which a word of a sweep stands, or would: alpha on the line of the world, liar.share on that of the
 // liars.
-func target(lines []*Line, name string) (*Line, string, error) {
+func (p *parser) swept(lines []*Line, name string) (*Line, string, error) {
 	kind, word, qualified := strings.Cut(name, ".")
 	if qualified && kind != "expiry" {
 		var found []*Line
@@ -118,10 +130,13 @@ func target(lines []*Line, name string) (*Line, string, error) {
 		}
 		return found[0], word, nil
 	}
+	if l := loadLine(lines, name); p.world == LoadWorld && l != nil {
+		return l, name, nil
+	}
 	known := []string{}
 	for _, verb := range []string{"world", "link", "churn"} {
 		v, _ := findVerb(verb)
-		known = append(known, termNames(v.Terms)...)
+		known = append(known, termNames(termsIn(v.Terms, p.world))...)
 		if _, ok := findTerm(v.Terms, name); !ok {
 			continue
 		}
@@ -132,7 +147,34 @@ func target(lines []*Line, name string) (*Line, string, error) {
 		}
 		return nil, "", fmt.Errorf("%s is a word of %s, and the plan has no such line", name, verb)
 	}
-	return nil, "", fmt.Errorf("%s; a word of faults or load stands behind the kind of its line, as liar.share", unknown("word", name, known))
+	example := "liar.share"
+	if p.world == LoadWorld {
+		example = "FIND_NODE.rate"
+	}
+	return nil, "", fmt.Errorf("%s; a word of faults or load stands behind the kind of its line, as %s", unknown("word", name, known), example)
+}
+
+// sharedWords are those that all lines of a load have in common.
+var sharedWords = []string{"warmup", "connections", "streams", "reuse"}
+
+// loadLine is that of a load to which a word of a sweep belongs without a kind before it: any line if they share the word,
+// else the only one.
+func loadLine(lines []*Line, name string) (found *Line) {
+	v, _ := findVerb("load")
+	if t, ok := findTerm(v.Terms, name); !ok || !strings.Contains(t.Usage, "=") {
+		return nil
+	}
+	shared := slices.Contains(sharedWords, name)
+	for _, l := range lines {
+		switch {
+		case l.Verb != "load":
+		case found == nil || shared && strings.Contains(l.Text, " "+name+"="):
+			found = l
+		case !shared:
+			return nil
+		}
+	}
+	return found
 }
 
 // product lists the combinations of the axes' values, the last axis changing first; of no axes, the empty one.
@@ -156,6 +198,7 @@ func (p *parser) point(lines []*Line, axes []axis, values []string) *Simulation 
 	for i, a := range axes {
 		sim.Point = append(sim.Point, Setting{a.Name, values[i]})
 	}
+	var all Workload // what the lines of a load share
 	for _, l := range lines {
 		stmt := l.Stmt
 		words := slices.Clone(l.row.words[1:])
@@ -167,15 +210,42 @@ func (p *parser) point(lines []*Line, axes []axis, values []string) *Simulation 
 		}
 		if changed != nil {
 			v, _ := findVerb(l.Verb)
-			c := &cursor{file: p.file, line: l.Pos.Line, words: words, label: l.label}
+			c := &cursor{file: p.file, line: l.Pos.Line, words: words, world: p.world, label: l.label}
 			if stmt = v.parse(c); c.err != nil {
 				p.fail(changed.pos.Line, "sweep", "%v", c.err)
 				return nil
 			}
 		}
+		if w, ok := stmt.(Workload); ok {
+			if word := all.share(w); word != "" {
+				p.fail(l.Pos.Line, "load", "%s= differs from that of a line above: the lines of a load share it", word)
+				return nil
+			}
+		}
 		sim.add(stmt)
 	}
+	if p.world == LoadWorld {
+		for i := range sim.Loads {
+			w := &sim.Loads[i]
+			w.Warmup, w.Connections, w.Streams, w.Reuse = all.Warmup, all.Connections, all.Streams, cmp.Or(all.Reuse, "streams")
+		}
+	}
 	return sim
+}
+
+// share takes over the words that all lines of a load share, and names the one about which two differ.
+func (w *Workload) share(of Workload) string {
+	return cmp.Or(agree("warmup", &w.Warmup, of.Warmup), agree("connections", &w.Connections, of.Connections),
+		agree("streams", &w.Streams, of.Streams), agree("reuse", &w.Reuse, of.Reuse))
+}
+
+func agree[T comparable](word string, all *T, one T) string {
+	var none T
+	if one != none && *all != none && one != *all {
+		return word
+	}
+	*all = cmp.Or(one, *all)
+	return ""
 }
 
 // replace puts name=value in the place of the word of this name, or behind all others.

@@ -124,11 +124,11 @@ func Units() []Row {
 	return append(out, Row{"time", "200ms 5s 10m 48h", "a time"}, Row{"%", "1%", "a share"})
 }
 
-// Words lists what may stand on a line of a simulation: its kinds first, then its name=value words; of need, the figures.
-func Words(verb string) []Row {
+// Words lists what may stand on a line in such a world: its kinds first, then its name=value words; of need, the figures.
+func Words(verb string, in WorldKind) []Row {
 	var out []Row
 	v, _ := findVerb(verb)
-	for _, t := range append(v.Kinds[:len(v.Kinds):len(v.Kinds)], v.Terms...) {
+	for _, t := range termsIn(slices.Concat(v.Kinds, v.Terms), in) {
 		out = append(out, Row{t.Name, t.Usage, t.Meaning})
 	}
 	return out

@@ -14,6 +14,7 @@ import (
 type term struct {
 	Name, Usage, Meaning string
 	says                 string // in a sentence; %s is the value as written
+	in                   WorldKind
 }
 
 // setting is a name=value word of such a line, which it carries into a T.
@@ -49,7 +50,7 @@ func findTerm(list []term, name string) (term, bool) {
 
 // settings reads name=value words to the end of the line. Others go to bare, which says whether it knows them.
 func settings[T any](c *cursor, table []setting[T], to *T, bare func(string) bool) {
-	known := terms(table)
+	known := termsIn(terms(table), c.world)
 	seen := map[string]bool{}
 	for c.more() {
 		w := c.next("")
@@ -61,13 +62,15 @@ func settings[T any](c *cursor, table []setting[T], to *T, bare func(string) boo
 		seen[name] = true
 		i := slices.IndexFunc(table, func(s setting[T]) bool { return s.Name == name })
 		switch {
+		case i >= 0 && table[i].in&c.world == 0:
+			c.fail(w.line, "%w", c.world.elsewhere(name, table[i].in))
 		case !given && bare != nil && bare(name):
 		case i < 0:
 			c.fail(w.line, "%s; the words of this line are %s", unknown("word", name, termNames(known)), strings.Join(termNames(known), " "))
 		case table[i].set == nil:
 			c.fail(w.line, "%s=%s: %s stands alone", name, val, name)
 		case !given:
-			c.fail(w.line, "%s needs its value, as %s", name, known[i].Usage)
+			c.fail(w.line, "%s needs its value, as %s", name, table[i].Usage)
 		default:
 			if err := table[i].set(to, val); err != nil {
 				c.fail(w.line, "%s=%s: %w", name, val, err)
@@ -196,6 +199,18 @@ func toggle[T any](at func(*T) *bool, yes, no string) func(*T, string) error {
 			return fmt.Errorf("%s or %s was expected", yes, no)
 		}
 		*at(to) = v == yes
+		return nil
+	}
+}
+
+// size reads a number of bytes, with its unit or without.
+func size[T any](at func(*T) *int, hi int64) func(*T, string) error {
+	return func(to *T, v string) error {
+		n, ok := parseNumber(v)
+		if !ok || n.Kind != KindNumber || n.Num < 1 || n.Num > hi {
+			return fmt.Errorf("a size of at most %d bytes was expected, as 1KiB", hi)
+		}
+		*at(to) = int(n.Num)
 		return nil
 	}
 }

@@ -166,6 +166,9 @@ func (c *SimConfig) runs() (runs []*SimRun, err error) {
 		have = AvailableMemory()
 	}
 	for _, p := range c.Plans {
+		if p.Real() {
+			return nil, usage("plan %s: its world is real, and this command simulates; kadbench bench runs it", p.File)
+		}
 		if !p.Simulated() {
 			return nil, usage("plan %s: it is a case, not a simulation; kadbench check runs it", p.File)
 		}
