@@ -42,7 +42,7 @@ func (d *Driver) Turn(ctx context.Context, number int) (*Result, error) {
 	t := &turn{Config: d.Config.withDefaults()}
 	t.Load.Seed += uint64(number) << 32
 	if t.Closed {
-		t.Load.Lines = timeless(t.Load.Lines)
+		t.Load.Lines = []load.Line{{Count: load.MaxShots, Mix: Mix(t.Load.Lines)}}
 	}
 	schedule, err := load.New(t.Load)
 	if err != nil {
@@ -59,13 +59,12 @@ func (d *Driver) Turn(ctx context.Context, number int) (*Result, error) {
 	return t.run(ctx, schedule)
 }
 
-// timeless is the mix of all lines, as many requests of it as are asked for.
-func timeless(lines []load.Line) []load.Line {
-	all := load.Line{Count: load.MaxShots}
+// Mix is that of all lines together.
+func Mix(lines []load.Line) (mix []load.Part) {
 	for _, l := range lines {
-		all.Mix = append(all.Mix, l.Mix...)
+		mix = append(mix, l.Mix...)
 	}
-	return []load.Line{all}
+	return mix
 }
 
 // open makes the peers and their streams, some at a time: a server may take only so many new connections at once.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,11 @@ import (
 type BenchConfig struct {
 	Plans   []*plan.Plan // of worlds that are real
 	Targets []target.Factory
+	// Self is the command of `kadbench node`, as which targets of the forms ref: and echo: run, so that what they take of
+	// the processors can be told from what the load takes; none: they run in this process. Unlimited lifts the limits of
+	// their resource managers.
+	Self      []string
+	Unlimited bool
 
 	Seed        *uint64
 	Rate        plan.Rate     // of each line; a closed line becomes an open one
@@ -35,9 +41,16 @@ type BenchConfig struct {
 	Progress func(BenchEvent) // called from one goroutine; nil: nobody
 }
 
-// DefaultForeign is how much of the processors others may have: beside a tenth the rates of two targets in turn differ by
-// less than their own spread.
-const DefaultForeign = 0.1
+const (
+	// DefaultForeign is how much of the processors others may have: beside a tenth the rates of two targets in turn differ
+	// by less than their own spread.
+	DefaultForeign = 0.1
+	// DefaultRounds of a comparison are the least of which an interval can be told, and five of each side the least whose
+	// difference can be significant at one in twenty with one of them out of order.
+	DefaultRounds = 5
+	// MaxRounds bounds a run: a hundred rounds of ten seconds and two targets take more than half an hour.
+	MaxRounds = 100
+)
 
 // BenchEvent tells how far a load is.
 type BenchEvent struct {
@@ -57,12 +70,114 @@ type BenchReport struct {
 	Summary  record.Summary
 }
 
-// Summaries are the last lines of --json, one for each target.
-func (r *BenchReport) Summaries() []record.BenchSummary { return nil }
-
 // Bench runs each plan, at each point of its sweep, against each target. The report is there whatever the error: nil,
 // ErrNeed when a figure did not come out, ErrUsage when nothing could begin, ErrTarget, ErrHarness, or the context's when it
 // was interrupted.
 func Bench(ctx context.Context, c BenchConfig) (*BenchReport, error) {
-	return &BenchReport{}, fmt.Errorf("%w: bench: not yet", ErrHarness)
+	report := &BenchReport{}
+	err := c.bench(ctx, report)
+	for _, m := range report.Measured {
+		for _, n := range m.Needs {
+			report.Summary.Add(n.Verdict)
+		}
+	}
+	for _, r := range report.Networks {
+		for _, n := range r.Needs {
+			report.Summary.Add(n.Verdict)
+		}
+	}
+	if err == nil && report.Summary.Failed > 0 {
+		err = fmt.Errorf("%w: %d of %d", ErrNeed, report.Summary.Failed, report.Summary.Total())
+	}
+	report.Summary.Log, report.Summary.Exit = c.Log.Path(), ExitCode(err)
+	return report, err
+}
+
+// Check says why nothing can begin, an ErrUsage.
+func (c *BenchConfig) Check() error {
+	_, err := c.points()
+	return err
+}
+
+// point is one point of one plan's sweep: what its targets are loaded with.
+type benchPoint struct {
+	plan  *plan.Plan
+	world *plan.Simulation
+	seed  uint64
+}
+
+func (c *BenchConfig) points() (points []benchPoint, err error) {
+	usage := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %w", ErrUsage, fmt.Errorf(format, args...))
+	}
+	if len(c.Targets) == 0 {
+		return nil, usage("no target to load")
+	}
+	if c.Rounds < 0 || c.Rounds > MaxRounds {
+		return nil, usage("rounds: %d: up to %d", c.Rounds, MaxRounds)
+	}
+	for _, f := range c.Targets {
+		if !f.Private() {
+			return nil, usage("target %s: it is not on this machine nor in a private network, and load goes nowhere else", f)
+		}
+	}
+	for _, p := range c.Plans {
+		if !p.Real() {
+			return nil, usage("plan %s: its world is not real: kadbench sim runs simulations, kadbench check cases", p.File)
+		}
+		before := len(points)
+		for _, s := range p.Simulations() {
+			if !within(s.Point, c.Point) {
+				continue
+			}
+			point := benchPoint{plan: p, world: s, seed: s.World.Seed}
+			if c.Seed != nil {
+				point.seed = *c.Seed
+			}
+			if s.World.Nodes == 0 {
+				cfg, err := c.loadOf(point)
+				if err == nil {
+					err = cfg.Load.Check()
+				}
+				if err != nil {
+					return nil, usage("plan %s: %w", p.File, err)
+				}
+			}
+			points = append(points, point)
+		}
+		if len(points) == before {
+			return nil, usage("plan %s: no point of its sweep has %s", p.File, c.Point)
+		}
+	}
+	if len(points) == 0 {
+		return nil, usage("no plan to run")
+	}
+	return points, nil
+}
+
+func (c *BenchConfig) bench(ctx context.Context, report *BenchReport) error {
+	points, err := c.points()
+	if err != nil {
+		return err
+	}
+	for _, p := range points {
+		if p.world.World.Nodes > 0 {
+			err = c.networks(ctx, p, report)
+		} else {
+			err = c.servers(ctx, p, report)
+		}
+		if err != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
+		return fmt.Errorf("interrupted: %w", context.Canceled)
+	}
+	return err
+}
+
+func (c *BenchConfig) tell(e BenchEvent) {
+	if c.Progress != nil {
+		c.Progress(e)
+	}
 }

@@ -66,15 +66,20 @@ func distributionOf(s spread, scale float64) *record.Distribution {
 	in := func(v int64) float64 { return float64(v) * scale }
 	d := &record.Distribution{N: s.N(), Mean: s.Mean().Value * scale, Min: in(s.Min()), Max: in(s.Max())}
 	for _, p := range told {
-		q := s.Quantile(p / 100)
-		r := record.Quantile{P: p, Few: q.Few, AtLeast: q.AtLeast}
-		if !q.Few {
-			r.V, r.Low, r.High = in(q.Value), in(q.Low), in(q.High)
-		}
-		d.Quantiles = append(d.Quantiles, r)
+		d.Quantiles = append(d.Quantiles, quantileOf(s, p, scale))
 	}
 	d.Curve, d.Bins = curveOf(s, in), binsOf(s.Bars(), in)
 	return d
+}
+
+// quantileOf is a percentile, from 0 to 100, in the unit of the log.
+func quantileOf(s spread, p, scale float64) record.Quantile {
+	q := s.Quantile(p / 100)
+	r := record.Quantile{P: p, Few: q.Few, AtLeast: q.AtLeast}
+	if !q.Few {
+		r.V, r.Low, r.High = float64(q.Value)*scale, float64(q.Low)*scale, float64(q.High)*scale
+	}
+	return r
 }
 
 // curvePoints are the percentiles of a curve: whole ones, and more of them where latencies have their tail.

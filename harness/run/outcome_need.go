@@ -31,6 +31,11 @@ func (f *figures) measure(n plan.Need) record.NeedGot {
 		got.Why = m.why
 		return got
 	}
+	return judge(got, n, m)
+}
+
+// judge holds a figure against its bound.
+func judge(got record.NeedGot, n plan.Need, m measured) record.NeedGot {
 	least := ""
 	if m.atLeast {
 		least = "at least "

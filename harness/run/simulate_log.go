@@ -49,12 +49,15 @@ func settings(p []plan.Setting) (out []record.Setting) {
 
 // worldSettings tell a reader what is simulated: the words of the world line one by one, the other lines as they stand,
 // without what the sweep or the command chose, and that time.
-func (c *SimConfig) worldSettings(r *SimRun) (out []record.Setting) {
-	chosen := []string{"nodes", "seed", "shards"}
-	for _, s := range r.Point {
+func (c *SimConfig) worldSettings(r *SimRun) []record.Setting {
+	return worldSettings(r.Plan, r.Point, c.For, "nodes", "seed", "shards")
+}
+
+func worldSettings(p *plan.Plan, point []plan.Setting, lasting time.Duration, chosen ...string) (out []record.Setting) {
+	for _, s := range point {
 		chosen = append(chosen, s.Name)
 	}
-	for _, l := range r.Plan.Script {
+	for _, l := range p.Script {
 		words := strings.Fields(l.Text)
 		if len(words) < 2 || l.Verb == "need" || l.Verb == "sweep" {
 			continue
@@ -63,7 +66,7 @@ func (c *SimConfig) worldSettings(r *SimRun) (out []record.Setting) {
 		words = slices.DeleteFunc(words[1:], func(w string) bool {
 			name, _, given := strings.Cut(w, "=")
 			return given && (slices.Contains(chosen, name) && l.Verb != "faults" && l.Verb != "load" || slices.Contains(chosen, kind+"."+name) ||
-				name == "for" && c.For != 0)
+				name == "for" && lasting != 0)
 		})
 		if l.Verb != "world" {
 			out = append(out, record.Setting{Name: l.Verb, Value: strings.Join(words, " ")})
@@ -75,8 +78,8 @@ func (c *SimConfig) worldSettings(r *SimRun) (out []record.Setting) {
 			}
 		}
 	}
-	if c.For != 0 {
-		out = append(out, record.Setting{Name: "for", Value: c.For.String()})
+	if lasting != 0 {
+		out = append(out, record.Setting{Name: "for", Value: lasting.String()})
 	}
 	return out
 }

@@ -251,16 +251,7 @@ func scheduleOf(loads []plan.Workload, seed uint64, end kad.Duration, stretched 
 		if w.Poisson {
 			line.Arrivals = load.Poisson
 		}
-		for _, m := range w.Mix {
-			keys := load.Keys{Of: m.Keys, Published: m.Published, Lag: m.Lag, Skew: m.Skew, Share: m.Share, HotOf: m.HotOf}
-			switch m.Key {
-			case "zipf":
-				keys.Order = load.Zipf
-			case "hot":
-				keys.Order = load.Hot
-			}
-			line.Mix = append(line.Mix, load.Part{Kind: load.Kind(m.Kind), Weight: m.Weight, Keys: keys, Node: m.Node})
-		}
+		line.Mix = partsOf(w.Mix, nil)
 		cfg.Lines = append(cfg.Lines, line)
 	}
 	if len(cfg.Lines) == 0 {

@@ -1,0 +1,122 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kadbench/kadbench/harness/bench"
+	"github.com/kadbench/kadbench/harness/load"
+	"github.com/kadbench/kadbench/harness/plan"
+	"github.com/kadbench/kadbench/harness/record"
+)
+
+// Bounds of the search for the highest rate.
+const (
+	// maxTries doubles a thousand requests a second up to the generator's own end seven times, and halves what is left
+	// until it is narrow.
+	maxTries = 24
+	// narrow is how near to each other the rates that held and that did not must be: a twentieth. Below that, which of two
+	// turns holds is chance.
+	narrow = 1.05
+	// maxRate is far above what one generator can offer.
+	maxRate = 10_000_000
+)
+
+// ownMaximum is what must hold where a plan has no needs of its own to search by.
+var ownMaximum = []plan.Need{
+	{Figure: "due", Stat: "p99", Op: plan.OpLess, Unit: plan.UnitTime, Value: int64(100 * time.Millisecond), Text: "due.p99<100ms"},
+	{Figure: "errors", Op: plan.OpLess, Unit: plan.UnitShare, Value: 1000, Text: "errors<0.1%"},
+}
+
+// highest seeks, for each target, the highest rate at which all needs hold: it doubles the rate until one is missed, or
+// halves it until all hold, and then halves the distance.
+func (c *BenchConfig) highest(ctx context.Context, p benchPoint, all []*server, report *BenchReport) error {
+	needs := p.world.Needs
+	if len(needs) == 0 {
+		needs = ownMaximum
+	}
+	needs = needsOf(needs, false)
+	began := time.Now()
+	for i, s := range all {
+		m := record.Measured{}
+		held, missed := 0.0, 0.0 // the highest rate that held, the lowest that did not; 0: none yet
+		rate := rateAt(s.driver.Load)
+		var best *server
+		for try := 1; try <= maxTries && rate >= 1 && rate <= maxRate; try++ {
+			one := &server{target: s.target, bench: s.bench, table: s.table, driver: s.driver}
+			one.driver.Closed = false
+			one.driver.Load = atRate(s.driver.Load, rate, s.driver.Warmup+s.driver.Span)
+			if _, err := c.turn(ctx, one, p, try, began); err != nil {
+				return err
+			}
+			var got []record.NeedGot
+			for _, n := range needs {
+				got = append(got, one.need(n))
+			}
+			why, bad := missedOf(got)
+			m.Tries = append(m.Tries, record.Try{Rate: rate, Held: !bad, Why: why})
+			if bad {
+				missed = rate
+			} else {
+				held, best = rate, one
+				m.Needs = got
+			}
+			switch {
+			case missed == 0:
+				rate *= 2
+			case held == 0:
+				rate /= 2
+			case missed/held <= narrow:
+				rate = 0
+			default:
+				rate = (held + missed) / 2
+			}
+		}
+		if best == nil {
+			best = &server{target: s.target, bench: s.bench, driver: s.driver}
+		}
+		out := best.measured()
+		out.Max, out.Tries, out.Needs = &held, m.Tries, m.Needs
+		if held == 0 {
+			out.Error = "at no rate did all needs hold"
+		}
+		if i > 0 && len(report.Measured) > 0 {
+			if first := report.Measured[len(report.Measured)-i]; first.Max != nil && *first.Max > 0 {
+				q := held / *first.Max
+				out.Against = &record.Against{Target: all[0].bench.Target, Rate: record.Spread{Median: q, Low: q, High: q, Min: q, Max: q, N: 1}}
+			}
+		}
+		if err := c.finish(out, report); err != nil {
+			return err
+		}
+		if held == 0 {
+			return fmt.Errorf("%w: %s: at no rate did all needs hold", ErrNeed, s.bench.Target)
+		}
+	}
+	return nil
+}
+
+// rateAt is the rate that a search begins with: what all lines ask for together.
+func rateAt(l load.Config) float64 {
+	sum := 0.0
+	for _, line := range l.Lines {
+		if line.Rate.N > 0 {
+			per := line.Rate.Per
+			if per == 0 {
+				per = time.Second
+			}
+			sum += float64(line.Rate.N) / per.Seconds()
+		}
+	}
+	if sum == 0 {
+		sum = float64(defaultRate.Count)
+	}
+	return sum
+}
+
+// atRate is the load of the first line's kind of arrivals, of all lines' requests, at one rate.
+func atRate(l load.Config, rate float64, span time.Duration) load.Config {
+	line := load.Line{Arrivals: l.Lines[0].Arrivals, Rate: load.Rate{N: uint64(rate * 1000), Per: 1000 * time.Second}, For: span, Mix: bench.Mix(l.Lines)}
+	return load.Config{Seed: l.Seed, Lines: []load.Line{line}}
+}
