@@ -2,13 +2,13 @@ package plan
 
 import "time"
 
-// This file holds what a plan says of a simulated world. Shares and chances are in parts per million, times are in
+// This file holds what a plan says of a world, simulated or real. Shares and chances are in parts per million, times are in
 // nanoseconds, and what is not written is 0: the default of whoever carries the plan out.
 
 // Off is a period that was turned off, where 0 is the default.
 const Off time.Duration = -1
 
-// Simulation is a simulated world with what happens in it: one point of a plan's sweep.
+// Simulation is a world, simulated or real, with what happens in it: one point of a plan's sweep.
 type Simulation struct {
 	World  World
 	Links  Links   // Kind "" without a link line
@@ -41,10 +41,10 @@ type (
 		// Real: on sockets of loopback and in real time. Without Nodes the plan loads its target with requests; with them
 		// it is a network of nodes of the targets' implementations.
 		Real      bool
-		Transport string // "tcp", "quic", "mem" (a network alone); "tcp" if it is not written
-		Security  string // of tcp: "noise", "tls"; "noise" if it is not written
+		Transport string // "tcp", "quic", "mem" (a network alone)
+		Security  string // of a load over tcp: "noise", "tls"; else ""
 		Table     int    // synthetic peers that a target under load is offered before; 0: its table stays as it is
-		Check     uint32 // share of the answers that are compared with the true nearest; 1 % if it is not written
+		Check     uint32 // share of the answers that are compared with the true nearest
 		Rounds    int    // turns of each target; 0: one, or five where there are several targets
 
 		K, Alpha, Bucket int
@@ -101,7 +101,7 @@ type (
 		Warmup      time.Duration // before what is measured, under the same load
 		Connections int           // each from a peer of its own
 		Streams     int           // of each connection, at most so many requests at once
-		Reuse       string        // "streams", "connections" (a stream for each request), "nothing" (a connection, too); "streams" if it is not written
+		Reuse       string        // "streams", "connections" (a stream for each request), "nothing" (a connection, too)
 
 		Rate    Rate          // zero: Count operations over For, or all at once without it
 		To      Rate          // the rate at the end of For; zero: Rate throughout

@@ -42,10 +42,10 @@
 //		}
 //	}
 //
-// A plan whose lines are world, link, churn, faults, load, need and sweep is a simulation instead of a case (Plan.Simulated).
-// It has no peers and no script to walk: Plan.Simulations gives plain values, one *Simulation for each point of its sweep,
-// which harness/run makes into worlds. The rows of their words (terms.go) are what the parser reads, explain tells with and
-// Words lists.
+// A plan whose lines are world, link, churn, faults, load, need and sweep is no case: Plan.Kind says whether its world is
+// simulated, a network of real nodes, or one target under a load of requests. It has no script to walk: Plan.Simulations
+// gives plain values, one *Simulation for each point of its sweep, which harness/run makes into worlds. The rows of their
+// words (terms.go) are what the parser reads, explain tells with and Words lists; each says in which worlds it stands.
 //
 // Every complaint is an *Error with file, line, and what was expected; errors.Is(err, ErrPlan) tells them from others.
 package plan

@@ -78,7 +78,11 @@ func tellFault(t *teller, l *Line) string {
 	if s.Kind == "loss" {
 		who = "messages"
 	}
-	return fmt.Sprintf("%s%% of the %s %s%s", decimal(int64(s.Share)*100), who, kind.says, t.words(l, 1, "share"))
+	says := kind.says
+	if s.Kind == "crash" && s.Until == 0 {
+		says = "vanish, and stay away"
+	}
+	return fmt.Sprintf("%s%% of the %s %s%s", decimal(int64(s.Share)*100), who, says, t.words(l, 1, "share"))
 }
 
 func tellLoad(t *teller, l *Line) string {

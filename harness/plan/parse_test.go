@@ -179,7 +179,7 @@ func TestCarriageReturns(t *testing.T) {
 
 // FuzzParse: nothing panics, and what parses is printed so that it parses to the same, once and for all.
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*/*.plan", "testdata/errors/*.txt", "../../plans/conformance/*/*.plan", "../../plans/sim/*.plan"} {
+	for _, pattern := range []string{"testdata/*/*.plan", "testdata/errors/*.txt", "../../plans/conformance/*/*.plan", "../../plans/sim/*.plan", "../../plans/load/*.plan", "../../plans/network/*.plan"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(f, err)
 		for _, file := range files {

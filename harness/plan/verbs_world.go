@@ -78,7 +78,7 @@ var worldSettings = []setting[World]{
 	{term{"sample", "sample=10m", "distance of the points of the time series", "a sample every %s", inNodes}, span(func(w *World) *time.Duration { return &w.Sample }, time.Second)},
 	{term{"transport", "transport=quic", "`tcp` or `quic`; for a network also `mem`, without sockets; tcp if it is not written", "over %s", inReal},
 		choice(func(w *World) *string { return &w.Transport }, "tcp", "quic", "mem")},
-	{term{"security", "security=tls", "of tcp: `noise` or `tls`; noise if it is not written", "secured by %s", inLoad}, choice(func(w *World) *string { return &w.Security }, "noise", "tls")},
+	{term{"security", "security=tls", "of tcp (quic has its own): `noise` or `tls`; noise if it is not written", "secured by %s", inLoad}, choice(func(w *World) *string { return &w.Security }, "noise", "tls")},
 	{term{"table", "table=400", "how many peers the target is offered before, none of which exists; without it, its table stays as it is", "%s peers offered to its table", inLoad},
 		whole(func(w *World) *int { return &w.Table }, 1, maxTable)},
 	{term{"check", "check=1%", "share of the answers to FIND_NODE that are compared with the true nearest; 1% if it is not written", "%s of the answers compared with the true nearest", inLoad},
@@ -103,8 +103,11 @@ func parseWorld(c *cursor) Stmt {
 		w.Tables = "grown"
 	}
 	settings(c, worldSettings, &w, nil)
-	if c.world == LoadWorld && w.Transport == "tcp" {
+	switch {
+	case c.world == LoadWorld && w.Transport == "tcp":
 		w.Security = cmp.Or(w.Security, "noise")
+	case w.Transport == "quic":
+		w.Security = "" // it has its own; a sweep over transports names one for tcp
 	}
 	return w
 }
