@@ -11,7 +11,7 @@ var ErrCase = errors.New("no such case")
 
 // Cases are all test cases, by name.
 func Cases() []*Case {
-	return []*Case{}
+	return []*Case{bootstrapNetwork, churn, conformance, findPeers, findProviders, getClosestPeers, provideStress, storeGetValue}
 }
 
 // Find is the case of a name.

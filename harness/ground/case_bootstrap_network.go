@@ -1,0 +1,51 @@
+package ground
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+var bootstrapNetwork = &Case{
+	Name:  "bootstrap-network",
+	About: "The instances join; then each server's table is held against the servers truly closest to it, and each instance must get through to some others.",
+	Min:   2, Max: 10_000, Default: 16,
+	Params: with(
+		Param{"join", "string", "", "full", "How an instance joins: self (it looks for itself) or full (it refreshes its whole table too)."},
+		Param{"min_table", "int", "peers", "1", "The table of each instance must have so many."},
+		Param{"lookups", "int", "", "2", "For how many others an instance looks, to prove that the network is one."},
+		minSuccess, minRecall, maxP99,
+	),
+	Run: onNetwork(func(ctx context.Context, p *party) error {
+		least, n := p.in.Params.Int("min_table"), p.in.Params.Int("lookups")
+		switch {
+		case n < 1:
+			return refuse(p.in.Params, "lookups", "1 or more")
+		case least < 0 || least >= p.in.Count:
+			return refuse(p.in.Params, "min_table", fmt.Sprintf("0 to %d, as many as there are others", p.in.Count-1))
+		}
+		table := p.node.Table()
+		if len(table) < least {
+			return fmt.Errorf("%w missed: %d peers in the table of instance %d, expected at least min_table %d", ErrThreshold, len(table), p.in.Seq, least)
+		}
+		// A server must know its neighbourhood, for whoever looks there asks it.
+		if !p.me().Client {
+			p.recalled(table, p.oracle.nearest([]byte(p.me().ID), p.set.resultSize(), nil))
+		}
+		for _, seq := range p.others(n, func(seq int) bool { return !p.members[seq-1].Client }) {
+			want := p.members[seq-1].ID
+			err := p.operate(ctx, "lookup_ms", func(ctx context.Context) error {
+				found, err := p.node.Closest(ctx, []byte(want))
+				if err == nil && recall(found, []peer.ID{want}) == 0 {
+					err = fmt.Errorf("instance %d is not among the %d closest to its own id", seq, len(found))
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}),
+}

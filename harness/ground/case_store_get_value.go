@@ -1,0 +1,74 @@
+package ground
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+)
+
+var storeGetValue = &Case{
+	Name:  "store-get-value",
+	About: "Each instance puts values, and when all have, gets values that others have put.",
+	Min:   2, Max: 10_000, Default: 16,
+	Params: with(
+		Param{"record_count", "int", "records", "5", "How many an instance puts."},
+		Param{"search_records", "int", "records", "5", "How many of other instances it gets."},
+		minSuccess, maxP99,
+	),
+	Run: onNetwork(func(ctx context.Context, p *party) error {
+		count, searched, err := p.recordCounts()
+		if err != nil {
+			return err
+		}
+		for i := range count {
+			key, value := p.record(p.in.Seq, i)
+			if err := p.operate(ctx, "put_ms", func(ctx context.Context) error { return p.node.Put(ctx, key, value) }); err != nil {
+				return err
+			}
+		}
+		if err := p.phase(ctx, "stored"); err != nil {
+			return err
+		}
+		for i, seq := range p.draw(searched) {
+			key, want := p.record(seq, i%count)
+			err := p.operate(ctx, "get_ms", func(ctx context.Context) error {
+				got, err := p.node.Get(ctx, key)
+				if err == nil && !bytes.Equal(got, want) {
+					err = fmt.Errorf("%s is %q, expected %q", key, got, want)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}),
+}
+
+// recordCounts are how many records an instance makes and how many it looks for.
+func (p *party) recordCounts() (count, searched int, err error) {
+	count, searched = p.in.Params.Int("record_count"), p.in.Params.Int("search_records")
+	switch {
+	case count < 1:
+		err = refuse(p.in.Params, "record_count", "1 or more")
+	case searched < 0:
+		err = refuse(p.in.Params, "search_records", "0 or more")
+	}
+	return count, searched, err
+}
+
+// record is the n-th record of an instance. In the namespace v, a valid value begins with ok.
+func (p *party) record(seq, n int) (key string, value []byte) {
+	id := hex.EncodeToString(p.key(seq, n)[2:])
+	return "/v/" + id, []byte("ok " + id)
+}
+
+// draw draws n other instances, some of them more than once if there are fewer.
+func (p *party) draw(n int) (seqs []int) {
+	for len(seqs) < n {
+		seqs = append(seqs, p.others(n-len(seqs), func(int) bool { return true })...)
+	}
+	return seqs
+}

@@ -1,0 +1,145 @@
+package ground
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kadbench/kadbench/harness/network"
+)
+
+// How an instance chooses whom it dials first: bs_strategy.
+const (
+	toSeeds  = "seeds"  // all seeds
+	toOne    = "one"    // one of the seeds, by chance
+	toRandom = "random" // as many servers as there are seeds, by chance
+	toRing   = "ring"   // the next server
+)
+
+// How it joins: join.
+const (
+	joinSelf = "self" // looks for itself
+	joinFull = "full" // refreshes its whole table too
+)
+
+// common are the parameters of the cases on a network. Their names are those of the specification, and those of Testground's
+// old DHT plan where they say what they are.
+var common = []Param{
+	{"kind", "string", "", "ref", "The implementation: ref (kadbench's own) or go (go-libp2p-kad-dht)."},
+	{"transport", "string", "", "tcp", "tcp, quic, or mem: a network in memory, for instances in one process."},
+	{"k", "int", "peers", "0", "The size of a bucket and of a result; 0: the implementation's own, 20."},
+	{"alpha", "int", "requests", "0", "Requests of a lookup at once; 0: the implementation's own."},
+	{"beta", "int", "peers", "0", "How many of the nearest must have answered; 0: the implementation's own."},
+	{"client_mode", "bool", "", "false", "The instances of this group are clients."},
+	{"clients", "float", "", "0", "The share of clients among the instances of this group."},
+	{"latency", "duration", "", "0s", "Of a link, one way: by the sidecar where there is one, else where a connection is dialled."},
+	{"refresh", "duration", "", "0s", "The interval of refreshing the table; 0s: never."},
+	{"bs_strategy", "string", "", "seeds", "Whom an instance dials first: seeds, one (of the seeds), random (as many servers), ring (the next)."},
+	{"seeds", "int", "peers", "3", "The first so many servers are the seeds."},
+	{"join", "string", "", "self", "How an instance joins: self (it looks for itself) or full (it refreshes its whole table too)."},
+	{"window", "int", "instances", "16", "So many join at once."},
+	{"spread", "duration", "", "0s", "The operations of the instances begin within that time, by chance."},
+	{"seed", "int", "", "1", "Of identities, keys and choices."},
+	{"op_timeout", "duration", "", "1m", "Of one operation, which has failed then."},
+	{"timeout", "duration", "", "9m", "Of the whole case; Testground's own limit is 10 minutes."},
+}
+
+// Thresholds, each of them of a group's instances together.
+var (
+	minSuccess = Param{"min_success", "float", "", "0.95", "The share of operations that must succeed."}
+	minRecall  = Param{"min_recall", "float", "", "0.9", "The mean share of the true answers that must be found."}
+	maxP99     = Param{"max_p99_ms", "float", "ms", "0", "The 99th percentile of the times may be so much; 0: any."}
+)
+
+// with is the common parameters and those of a case, one of which may take the place of a common one.
+func with(own ...Param) []Param {
+	var all []Param
+	for _, c := range common {
+		if !slices.ContainsFunc(own, func(o Param) bool { return o.Name == c.Name }) {
+			all = append(all, c)
+		}
+	}
+	return append(all, own...)
+}
+
+// settings are what the cases on a network have in common.
+type settings struct {
+	kind           network.Kind
+	transport      string
+	k, alpha, beta int
+
+	client  bool
+	clients float64
+	latency time.Duration
+	refresh time.Duration
+
+	strategy string
+	seeds    int
+	join     string
+	window   int
+	spread   time.Duration
+
+	seed    uint64
+	timeout time.Duration // of the whole case
+	patient time.Duration // of one operation
+}
+
+// readSettings reads the common parameters, whose types are those that they should be.
+func readSettings(p Params) (settings, error) {
+	s := settings{
+		transport: p.Text("transport"),
+		k:         p.Int("k"), alpha: p.Int("alpha"), beta: p.Int("beta"),
+		client: p.Bool("client_mode"), clients: p.Float("clients"),
+		latency: p.Duration("latency"), refresh: p.Duration("refresh"),
+		strategy: p.Text("bs_strategy"), seeds: p.Int("seeds"), join: p.Text("join"), window: p.Int("window"), spread: p.Duration("spread"),
+		seed: uint64(p.Int("seed")), timeout: p.Duration("timeout"), patient: p.Duration("op_timeout"),
+	}
+	for _, c := range []struct {
+		name     string
+		ok       bool
+		expected string
+	}{
+		{"transport", slices.Contains([]string{"tcp", "quic", "mem"}, s.transport), "tcp, quic or mem"},
+		{"k", s.k >= 0, "0 or more"},
+		{"alpha", s.alpha >= 0, "0 or more"},
+		{"beta", s.beta >= 0, "0 or more"},
+		{"clients", s.clients >= 0 && s.clients <= 1, "a share from 0 to 1"},
+		{"latency", s.latency >= 0, "0s or more"},
+		{"refresh", s.refresh >= 0, "0s or more"},
+		{"bs_strategy", slices.Contains([]string{toSeeds, toOne, toRandom, toRing}, s.strategy), "seeds, one, random or ring"},
+		{"seeds", s.seeds > 0, "1 or more"},
+		{"join", s.join == joinSelf || s.join == joinFull, "self or full"},
+		{"window", s.window > 0, "1 or more"},
+		{"spread", s.spread >= 0, "0s or more"},
+		{"op_timeout", s.patient > 0, "more than 0s"},
+		{"timeout", s.timeout > 0, "more than 0s"},
+	} {
+		if !c.ok {
+			return s, refuse(p, c.name, c.expected)
+		}
+	}
+	var err error
+	if s.kind, err = network.Find(p.Text("kind")); err != nil {
+		return s, fmt.Errorf("parameter kind: %w", err)
+	}
+	return s, nil
+}
+
+// refuse is the error of a value that cannot be.
+func refuse(p Params, name, expected string) error {
+	return fmt.Errorf("parameter %s %q, expected %s", name, p[name], expected)
+}
+
+// resultSize is how many peers a lookup returns.
+func (s *settings) resultSize() int {
+	if s.k > 0 {
+		return s.k
+	}
+	return 20
+}
+
+// isClient says whether the instance at this place of its group is a client. They are spread evenly, and the first is one
+// only if all are.
+func (s *settings) isClient(place int) bool {
+	return s.client || int(float64(place)*s.clients) > int(float64(place-1)*s.clients)
+}
