@@ -49,6 +49,10 @@ func Join(logs ...*Log) *Log {
 			s.Run, s.Number = i, len(all.Simulations)
 			all.Simulations = append(all.Simulations, s)
 		}
+		for _, b := range l.Benches {
+			b.Run, b.Number = i, len(all.Benches)
+			all.Benches = append(all.Benches, b)
+		}
 	}
 	all.sort()
 	return all

@@ -79,7 +79,7 @@ func JUnit(w io.Writer, l *Log, o Options) error {
 			}
 		}
 	}
-	for _, s := range l.Simulations {
+	for _, s := range l.judged() {
 		add(l.needSuite(s))
 	}
 	for _, part := range l.parts() {
@@ -142,6 +142,7 @@ func (l *Log) runSuite() junitSuite {
 		what = "the run did not end"
 	case s.Exit == 130:
 		what = "the run was interrupted"
+	case s.Exit == 5 && s.Failed > 0: // needs that were missed say it
 	case s.Exit > 1 && s.Errors == 0, s.Exit == 1 && s.Failed == 0: // else the cases say it
 		what = fmt.Sprintf("the run ended with exit code %d", s.Exit)
 	}

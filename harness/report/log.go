@@ -23,6 +23,7 @@ type Log struct {
 	Runs    []*Log          `json:"-"`       // those that were joined; nil where it is one
 
 	Simulations []*Simulation `json:"simulations,omitempty"`
+	Benches     []*Bench      `json:"benches,omitempty"`
 
 	at map[place]*Result // of index, once it was asked for
 }
@@ -65,11 +66,15 @@ func Load(path string) (*Log, error) {
 			l.Results = append(l.Results, Result{Result: *e.Result, Detail: e.Result.Detail})
 		case record.TypeSummary:
 			l.Summary = e.Summary
-			if e.Closing != nil {
+			if e.Closing != nil || e.Total != nil {
 				l.Summary = l.closing()
 			}
 		case record.TypeSimulation, record.TypeSample, record.TypeOutcome:
 			if err := l.simulation(e); err != nil {
+				return nil, err
+			}
+		case record.TypeBench, record.TypeTurn, record.TypeMeasured:
+			if err := l.bench(e); err != nil {
 				return nil, err
 			}
 		}
@@ -175,5 +180,6 @@ func JSON(w io.Writer, l *Log) error {
 		Summary *record.Summary `json:"summary"`
 
 		Simulations []*Simulation `json:"simulations,omitempty"`
-	}{runs, l.Targets, l.Results, l.Summary, l.Simulations})
+		Benches     []*Bench      `json:"benches,omitempty"`
+	}{runs, l.Targets, l.Results, l.Summary, l.Simulations, l.Benches})
 }

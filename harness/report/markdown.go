@@ -27,11 +27,12 @@ func Markdown(w io.Writer, l *Log, o Options) error {
 	if total.Failed+total.Errors+missed > 0 || l.Summary == nil || l.Summary.Exit != 0 {
 		mark = "❌"
 	}
-	if len(l.Simulations) > 0 {
+	if l.measures() {
 		fmt.Fprintf(&b, "## %s kadbench: %s\n\n", mark, mdText(l.verdict()))
 		l.markdownSimulations(&b, o)
+		l.markdownBenches(&b, o)
 	}
-	if len(l.Simulations) == 0 || len(l.Results) > 0 {
+	if !l.measures() || len(l.Results) > 0 {
 		fmt.Fprintf(&b, "## %s kadbench: %s (%s)\n\n", mark, total, mdText(o.Profile))
 		l.markdownTotals(&b, o)
 	}

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -65,13 +64,14 @@ func settings(list []record.Setting) string {
 }
 
 // value of a sweep's word; empty where it chose none.
-func (s *Simulation) value(name string) string {
-	for _, p := range s.Point {
-		if p.Name == name {
-			return p.Value
-		}
+func (s *Simulation) value(name string) string { return chosen(s.Point, name) }
+
+// kindOfTime is a word behind a time: that of a network on sockets is nobody's but the clock's.
+func (s *Simulation) kindOfTime() string {
+	if s.Target != "" {
+		return ""
 	}
-	return ""
+	return " simulated"
 }
 
 // Broken says why and where a run did not come to its end; empty where it did.
@@ -81,7 +81,7 @@ func (s *Simulation) Broken() string {
 		if s.For > 0 {
 			text += " of " + span(s.For)
 		}
-		return text + " simulated"
+		return text + s.kindOfTime()
 	}
 	switch o := s.Outcome; {
 	case o == nil && len(s.Samples) == 0:
@@ -132,57 +132,40 @@ func (l *Log) experiments() (list []*experiment) {
 	}
 	for _, e := range list {
 		e.distinguish(l)
+		var points [][]record.Setting
 		for _, s := range e.Runs {
-			for _, p := range s.Point {
-				if !slices.Contains(e.Axes, p.Name) {
-					e.Axes = append(e.Axes, p.Name)
-				}
-			}
+			points = append(points, s.Point)
 		}
+		e.Axes = axes(points...)
 	}
 	return list
 }
 
-// distinguish gives runs of equal points, as joined logs have them, one setting more: what tells them apart.
+// distinguish gives runs of equal points, as joined logs have them, one setting more: what tells them apart. Networks of
+// several targets are told apart by these first.
 func (e *experiment) distinguish(l *Log) {
-	points := make(map[string]int)
+	targets := make(map[string]bool)
 	for _, s := range e.Runs {
-		points[settings(s.Point)]++
+		targets[s.Target] = true
 	}
-	if len(points) == len(e.Runs) {
-		return
-	}
-	marks := []struct {
-		name string
-		of   func(*Simulation) string
-	}{
-		{"seed", func(s *Simulation) string { return fmt.Sprint(s.Seed) }},
-		{"log", func(s *Simulation) string { return filepath.Base(filepath.Dir(l.parts()[s.Run].Path)) }},
-		{"run", func(s *Simulation) string { return fmt.Sprint(s.Number + 1) }},
-	}
-	for _, mark := range marks {
-		clear(points)
-		for _, s := range e.Runs {
-			points[settings(s.Point)+" "+mark.of(s)]++
+	for _, s := range e.Runs {
+		if len(targets) > 1 && chosen(s.Point, "target") == "" {
+			s.Point = append(slices.Clone(s.Point), record.Setting{Name: "target", Value: s.Target})
 		}
-		if len(points) < len(e.Runs) {
-			continue
-		}
-		for _, s := range e.Runs {
-			s.Point = append(slices.Clone(s.Point), record.Setting{Name: mark.name, Value: mark.of(s)})
-		}
-		return
 	}
+	tellApart(e.Runs, func(s *Simulation) string { return settings(s.Point) }, func(s *Simulation) *[]record.Setting { return &s.Point },
+		mark[*Simulation]{"seed", func(s *Simulation) string { return fmt.Sprint(s.Seed) }},
+		mark[*Simulation]{"log", func(s *Simulation) string { return l.folder(s.Run) }},
+		mark[*Simulation]{"run", func(s *Simulation) string { return fmt.Sprint(s.Number + 1) }})
 }
 
 // facts are what is told of the world and alike in all runs.
-func (e *experiment) facts() (alike []record.Setting) {
-	for _, p := range e.Runs[0].World {
-		if !slices.ContainsFunc(e.Runs, func(s *Simulation) bool { return !slices.Contains(s.World, p) }) {
-			alike = append(alike, p)
-		}
+func (e *experiment) facts() []record.Setting {
+	var lists [][]record.Setting
+	for _, s := range e.Runs {
+		lists = append(lists, s.World)
 	}
-	return alike
+	return alike(lists...)
 }
 
 // world is that in one line: tables ideal · k 20 · churn lognormal median=3h.
@@ -211,11 +194,8 @@ func (e *experiment) kinds() (kinds []string) {
 
 // needs counts what the plans asked for, over all runs: held, missed, and not judged.
 func (l *Log) needs() (held, missed, open int) {
-	for _, s := range l.Simulations {
-		if s.Outcome == nil {
-			continue
-		}
-		for _, n := range s.Outcome.Needs {
+	add := func(needs []record.NeedGot) {
+		for _, n := range needs {
 			switch n.Verdict {
 			case record.Pass:
 				held++
@@ -226,10 +206,20 @@ func (l *Log) needs() (held, missed, open int) {
 			}
 		}
 	}
+	for _, s := range l.Simulations {
+		if s.Outcome != nil {
+			add(s.Outcome.Needs)
+		}
+	}
+	for _, b := range l.Benches {
+		if b.Measured != nil {
+			add(b.Measured.Needs)
+		}
+	}
 	return held, missed, open
 }
 
-// closing is the summary of a log whose last line is that of a simulation's stdout, which counts no needs.
+// closing is the summary of a log whose last line is that of stdout of a simulation or a load, which counts no needs.
 func (l *Log) closing() *record.Summary {
 	held, missed, open := l.needs()
 	s := &record.Summary{Passed: held, Failed: missed, Skipped: open, Log: l.Path}
@@ -239,7 +229,7 @@ func (l *Log) closing() *record.Summary {
 	return s
 }
 
-// NeedsLine is the last line of a report of simulations, the form which scripts read.
+// NeedsLine is the last line of a report of simulations and loads, the form which scripts read.
 func NeedsLine(l *Log) string {
 	return l.verdict() + "; log " + Clean(l.Path)
 }
@@ -250,6 +240,11 @@ func (l *Log) verdict() string {
 	broken := 0
 	for _, s := range l.Simulations {
 		if s.Broken() != "" {
+			broken++
+		}
+	}
+	for _, b := range l.Benches {
+		if b.Broken() != "" {
 			broken++
 		}
 	}

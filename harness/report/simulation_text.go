@@ -13,21 +13,22 @@ const maxRuns = 200
 
 // A grid is a table of texts: of the figures, or of what runs cost. Columns from Left on are numbers and stand right.
 type grid struct {
-	Head []string
-	Left int
-	Rows [][]string
+	Head  []string
+	Left  int
+	Rows  [][]string
+	Least []string // the columns that go first on a narrow screen, in this order
 }
+
+// leastOfSimulations are the columns that are asked for least.
+var leastOfSimulations = []string{"bytes", "first p50", "late", "p90", "dead", "ready", "nodes", "events/s", "events/op", "events"}
 
 // outcomes is the table of an experiment: a row for each kind of operation of each run. A column that has nothing in any
 // row is left out.
 func (e *experiment) outcomes() grid {
-	g := grid{Head: append([]string{}, e.Axes...), Left: len(e.Axes) + 1}
+	g := grid{Head: cleaned(e.Axes), Left: len(e.Axes) + 1, Least: leastOfSimulations}
 	g.Head = append(g.Head, "operation", "count", "success", "recall", "p50", "p90", "p99", "first p50", "hops", "rpcs", "dead", "bytes", "late")
 	for _, s := range e.Runs {
-		var point []string
-		for _, name := range e.Axes {
-			point = append(point, Clean(s.value(name)))
-		}
+		point := e.point(s)
 		if s.Outcome == nil {
 			if len(point) > 0 {
 				g.Rows = append(g.Rows, append(point, "cut off"))
@@ -50,15 +51,12 @@ func (e *experiment) outcomes() grid {
 
 // costs is what the runs of an experiment took of the machine.
 func (e *experiment) costs() grid {
-	g := grid{Head: append(append([]string{}, e.Axes...), "nodes", "events", "events/op", "events/s", "CPU/event", "bytes/node", "peak RSS", "ready", "ran", "digest"), Left: len(e.Axes)}
+	g := grid{Head: append(cleaned(e.Axes), "nodes", "events", "events/op", "events/s", "CPU/event", "bytes/node", "peak RSS", "ready", "ran", "digest"), Left: len(e.Axes), Least: leastOfSimulations}
 	for _, s := range e.Runs {
 		if s.Outcome == nil {
 			continue
 		}
-		var row []string
-		for _, name := range e.Axes {
-			row = append(row, Clean(s.value(name)))
-		}
+		row := e.point(s)
 		c, each, operations := s.Outcome.Cost, none, uint64(0)
 		for _, f := range s.Outcome.Figures {
 			operations += f.Count
@@ -74,7 +72,7 @@ func (e *experiment) costs() grid {
 
 // dense leaves out the columns in which nothing stands, and fills up the rows.
 func (g grid) dense() grid {
-	out := grid{Left: g.Left}
+	out := grid{Left: g.Left, Least: g.Least}
 	for i := range g.Rows {
 		for len(g.Rows[i]) < len(g.Head) {
 			g.Rows[i] = append(g.Rows[i], "")
@@ -131,9 +129,9 @@ func (g grid) widths() (columns []int, all int) {
 	return columns, all - 2
 }
 
-// write prints the table. On a narrow screen those columns go first that are asked for least.
+// write prints the table. What does not fit loses the columns that are asked for least.
 func (g grid) write(w io.Writer, o Options) {
-	for _, name := range []string{"bytes", "first p50", "late", "p90", "dead", "ready", "nodes", "events/s", "events/op", "events"} {
+	for _, name := range g.Least {
 		if _, all := g.widths(); all > o.Width {
 			g = g.without(name)
 		}
@@ -172,7 +170,7 @@ func (e *experiment) write(w io.Writer, o Options) {
 	if len(e.Runs) > 1 {
 		facts = append(facts, Plural(len(e.Runs), "run"))
 	} else if first.Outcome != nil {
-		facts = append(facts, span(first.Outcome.Until)+" simulated")
+		facts = append(facts, span(first.Outcome.Until)+first.kindOfTime())
 	}
 	facts = append(facts, fmt.Sprintf("seed %d", first.Seed))
 	if len(e.Runs) == 1 && first.Outcome != nil && first.Outcome.Digest != "" {
@@ -186,9 +184,7 @@ func (e *experiment) write(w io.Writer, o Options) {
 	}
 	for _, s := range e.Runs {
 		if why := s.Broken(); why != "" {
-			for i, line := range wrap("note: "+Clean(e.which(s)+why), o.Width-6) {
-				fmt.Fprintln(w, map[bool]string{true: "", false: "      "}[i == 0]+line)
-			}
+			o.note(w, e.which(s)+why)
 		}
 	}
 	g := e.outcomes()
@@ -206,6 +202,7 @@ func (e *experiment) write(w io.Writer, o Options) {
 	if len(e.Runs) == 1 || o.All {
 		e.writeIntervals(w, o)
 	}
+	e.writeNetwork(w, o)
 	e.writeNeeds(w, o)
 	e.writeMisses(w, o)
 	e.writeCost(w, o)
@@ -258,12 +255,17 @@ func (e *experiment) writeNeeds(w io.Writer, o Options) {
 				repeat = s.Repeat
 			}
 			shown++
-			e.writeNeed(w, s, n, o)
+			o.need(w, e.which(s), n)
 		}
 		if repeat != "" { // never broken into lines: it is there to be copied
 			fmt.Fprintf(w, "%s%s\n", o.paint(dim, "  repeat     "), Clean(repeat))
 		}
 	}
+	o.needsLeft(w, held, left)
+}
+
+// needsLeft says how many needs are not listed.
+func (o Options) needsLeft(w io.Writer, held, left int) {
 	if left > 0 {
 		fmt.Fprintf(w, "need %-8s%s, report --all lists them\n", "", count(uint64(left))+" more")
 	}
@@ -272,9 +274,10 @@ func (e *experiment) writeNeeds(w io.Writer, o Options) {
 	}
 }
 
-func (e *experiment) writeNeed(w io.Writer, s *Simulation, n record.NeedGot, o Options) {
+// need is one of them, with whose it is.
+func (o Options) need(w io.Writer, whose string, n record.NeedGot) {
 	word, color := needWord(n.Verdict)
-	for i, line := range wrap(Clean(e.which(s)+needText(n)), o.Width-13) {
+	for i, line := range wrap(Clean(whose+needText(n)), o.Width-13) {
 		head := o.paint(color, fmt.Sprintf("need %-8s", word))
 		if i > 0 {
 			head = strings.Repeat(" ", 13)

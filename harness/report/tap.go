@@ -34,11 +34,11 @@ func TAP(w io.Writer, l *Log, o Options) error {
 			fmt.Fprintf(bw, "%s %d - %s\n", tapOK(count.Failed+count.Errors == 0), n, name)
 		}
 	}
-	for _, s := range l.Simulations {
+	for _, s := range l.judged() {
 		n++
-		fmt.Fprintf(bw, "# Subtest: %s\n", tapText(s.Name()))
+		fmt.Fprintf(bw, "# Subtest: %s\n", tapText(s.Name))
 		ok := tapNeeds(bw, s)
-		fmt.Fprintf(bw, "%s %d - %s\n", tapOK(ok), n, tapText(s.Name()))
+		fmt.Fprintf(bw, "%s %d - %s\n", tapOK(ok), n, tapText(s.Name))
 	}
 	for _, part := range l.parts() {
 		for _, c := range part.runSuite().Cases {

@@ -31,6 +31,7 @@ func Text(w io.Writer, l *Log, o Options) error {
 	writeMatrix(bw, l, o)
 	writeTable(bw, l, o)
 	writeSimulations(bw, l, o)
+	writeBenches(bw, l, o)
 	for _, part := range l.parts() {
 		line := fmt.Sprintf("seed %d, kadbench %s, %s, %s", part.Run.Seed, Clean(part.Run.Version), Clean(part.Run.Go), Clean(part.Run.OS))
 		if l.Runs != nil {
@@ -53,10 +54,10 @@ func Text(w io.Writer, l *Log, o Options) error {
 			fmt.Fprintf(bw, "note: %sthe run was interrupted; what is here is what there was until then\n", of)
 		}
 	}
-	if len(l.Simulations) > 0 {
+	if l.measures() {
 		fmt.Fprintln(bw, NeedsLine(l))
 	}
-	if len(l.Simulations) == 0 || len(l.Results) > 0 {
+	if !l.measures() || len(l.Results) > 0 {
 		fmt.Fprintln(bw, LastLine(l.Count("", o.Profile)))
 	}
 	return bw.Flush()

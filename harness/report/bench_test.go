@@ -1,0 +1,195 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/harness/record"
+)
+
+// loaded loads logs of loads on sockets: monday and tuesday (the same plan, three targets, five rounds; one turn was done
+// again), open (arrivals of a rate, with all that can go wrong), max (the highest rate, along a sweep), cut (killed in the
+// second round), network (three networks of a hundred nodes).
+func loaded(t *testing.T, names ...string) *Log {
+	t.Helper()
+	var logs []*Log
+	for _, name := range names {
+		l, err := Load(filepath.Join("testdata", "bench", name))
+		require.NoError(t, err)
+		l.Path = filepath.ToSlash(l.Path)
+		logs = append(logs, l)
+	}
+	return Join(logs...)
+}
+
+func TestBenchesAsText(t *testing.T) {
+	for name, o := range map[string]Options{
+		"bench/monday-100.txt":  {Width: 100},
+		"bench/monday-80.txt":   {Width: 80},
+		"bench/open-100.txt":    {Width: 100},
+		"bench/max-100.txt":     {Width: 100},
+		"bench/max-all.txt":     {Width: 130, All: true},
+		"bench/cut-100.txt":     {Width: 100},
+		"bench/network-100.txt": {Width: 100},
+		"bench/joined-100.txt":  {Width: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			which, _, _ := strings.Cut(strings.TrimPrefix(name, "bench/"), "-")
+			names := []string{which}
+			if which == "joined" {
+				names = []string{"monday", "tuesday"}
+			}
+			var b bytes.Buffer
+			require.NoError(t, Text(&b, loaded(t, names...), o))
+			golden(t, name, b.Bytes())
+			for line := range strings.Lines(b.String()) {
+				if !strings.HasPrefix(line, "  repeat") && !strings.Contains(line, "; log ") {
+					assert.LessOrEqual(t, width(strings.TrimSuffix(line, "\n")), o.Width, "%q", line)
+				}
+			}
+		})
+	}
+}
+
+func TestBenchesInOtherForms(t *testing.T) {
+	for name, write := range map[string]func(*bytes.Buffer, *Log) error{
+		"bench/open.md":    func(b *bytes.Buffer, l *Log) error { return Markdown(b, l, Options{}) },
+		"bench/network.md": func(b *bytes.Buffer, l *Log) error { return Markdown(b, l, Options{}) },
+		"bench/open.xml":   func(b *bytes.Buffer, l *Log) error { return JUnit(b, l, Options{}) },
+		"bench/cut.xml":    func(b *bytes.Buffer, l *Log) error { return JUnit(b, l, Options{}) },
+		"bench/open.tap":   func(b *bytes.Buffer, l *Log) error { return TAP(b, l, Options{}) },
+		"bench/cut.tap":    func(b *bytes.Buffer, l *Log) error { return TAP(b, l, Options{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			require.NoError(t, write(&b, loaded(t, strings.TrimSuffix(strings.TrimPrefix(name, "bench/"), filepath.Ext(name)))))
+			golden(t, name, b.Bytes())
+		})
+	}
+}
+
+// A CI system that counts failures comes to the verdict of the exit code.
+func TestNeedsOfLoadsAreTestCases(t *testing.T) {
+	l := loaded(t, "open")
+	var b bytes.Buffer
+	require.NoError(t, JUnit(&b, l, Options{}))
+	all := parseJUnit(t, b.Bytes())
+	assert.Equal(t, []int{6, l.Summary.Failed, 0, l.Summary.Skipped}, []int{all.Tests, all.Failures, all.Errors, all.Skipped})
+	b.Reset()
+	require.NoError(t, JUnit(&b, loaded(t, "cut"), Options{}))
+	assert.Equal(t, 4, parseJUnit(t, b.Bytes()).Errors, "three targets that were cut off, and the log without its end")
+}
+
+func TestBenchesAsJSON(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, JSON(&b, loaded(t, "cut")))
+	var back struct{ Benches []Bench }
+	require.NoError(t, json.Unmarshal(b.Bytes(), &back))
+	require.Len(t, back.Benches, 3)
+	assert.Equal(t, "go", back.Benches[1].Target)
+	assert.Len(t, back.Benches[1].Turns, 3, "with the one that was done again")
+	assert.Nil(t, back.Benches[2].Measured)
+}
+
+// A log that was cut off anywhere is read as what there is.
+func TestBenchCutAnywhere(t *testing.T) {
+	log, err := os.ReadFile(filepath.Join("testdata", "bench", "monday", record.FileName))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), record.FileName)
+	for at := bytes.IndexByte(log, '\n') + 1; at < len(log); at += 997 {
+		require.NoError(t, os.WriteFile(path, log[:at], 0o644))
+		l, err := Load(path)
+		require.NoError(t, err, "cut at byte %d", at)
+		var b bytes.Buffer
+		require.NoError(t, Text(&b, l, Options{}))
+		assert.Contains(t, b.String(), "the run did not end", "cut at byte %d", at)
+		require.NoError(t, HTML(&b, l, Options{}))
+		assert.NotContains(t, b.String(), "NaN", "cut at byte %d", at)
+	}
+}
+
+func TestBenchLinesInDisorder(t *testing.T) {
+	begin := `{"type":"run","run":{}}` + "\n"
+	one := `{"type":"bench","bench":{"number":0,"plan":"load/a","target":"ref"}}` + "\n"
+	for lines, want := range map[string]string{
+		begin + `{"type":"turn","turn":{"number":3,"round":1}}`:     "a line of type turn of bench 3, which has not begun",
+		begin + one + `{"type":"measured","measured":{"number":1}}`: "a line of type measured of bench 1, which has not begun",
+		begin + one + strings.TrimSpace(one):                        "bench 0 begins twice",
+	} {
+		path := filepath.Join(t.TempDir(), record.FileName)
+		require.NoError(t, os.WriteFile(path, []byte(lines+"\n"), 0o644))
+		_, err := Load(path)
+		require.ErrorIs(t, err, record.ErrLog)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// What makes figures less than they look is said, each at its place and nowhere else.
+func TestDoubts(t *testing.T) {
+	doubts := func(change func(*record.Measured)) string {
+		l := loaded(t, "open")
+		l.Benches = l.Benches[:1]
+		change(l.Benches[0].Measured)
+		return strings.Join(l.trials()[0].doubts(l), "\n")
+	}
+	assert.Equal(t, "an interval of a rate or of CPU is that of the least and the most of 5 turns: from six on it has 95 %", doubts(func(*record.Measured) {}))
+	for want, change := range map[string]func(*record.Measured){
+		"7 of 1,000,000 requests began more than a millisecond after they were due": func(m *record.Measured) { m.Late = 7 },
+		"7 of 1,000,000 requests were never sent":                                   func(m *record.Measured) { m.Dropped = 7 },
+		"7 of the 10,000 answers that were compared with the true nearest":          func(m *record.Measured) { m.Wrong = 7 },
+		"others kept 5.1 % of the processors busy":                                  func(m *record.Measured) { m.Foreign = 0.051 },
+		"the processors were full, 85.0 % of them with the load generator":          func(m *record.Measured) { m.ClientCPU = 85 },
+		"one turn: nothing tells how much":                                          func(m *record.Measured) { m.Turns = 1 },
+	} {
+		got := doubts(change)
+		assert.Contains(t, got, want)
+		assert.LessOrEqual(t, strings.Count(got, "\n"), 1, got)
+	}
+	assert.Empty(t, doubts(func(m *record.Measured) { m.Turns = 6 }))
+}
+
+// Too few samples, and what was given up, are said to be that.
+func TestPercentilesThatCannotBeTold(t *testing.T) {
+	l := loaded(t, "open")
+	m := l.Benches[0].Measured
+	m.Due.Quantiles = []record.Quantile{{P: 50, V: 0.2}, {P: 99, Few: true}, {P: 99.9, V: 5000, AtLeast: true}}
+	row := l.trials()[0].latencies().Rows[0]
+	assert.Equal(t, []string{"ref", "200 µs", "too few", "≥ 5.00 s", none}, row[:5])
+	assert.NotContains(t, intervalsOfLoad(m), "due p99 ")
+}
+
+// What a target says stands on a terminal as it is read, not as it would act.
+func TestBenchTextsAreClean(t *testing.T) {
+	l := loaded(t, "open")
+	for _, b := range l.Benches {
+		b.Target, b.Version, b.Repeat, b.Plan, b.Prose = "\x1b[31mred", "\x1b[2J", "\u202e", "load/\x1b", "\x1b"
+		b.World = append(b.World, record.Setting{Name: "\x1b", Value: "\x1b"})
+		b.Point = []record.Setting{{Name: "\x1b", Value: fmt.Sprint(b.Number, "\x1b")}}
+		b.Turns[0].Void = "\x1b"
+		b.Measured.Why = []record.Count{{What: "\x1b", N: 1}}
+		b.Measured.Needs = []record.NeedGot{{Text: "\x1b", Got: "\x1b", Why: "\x1b", Line: "\x1b"}}
+		b.Measured.Tries = []record.Try{{Rate: 1, Why: "\x1b"}}
+		b.Measured.Max, b.Measured.Error = new(float64), "\x1b"
+		b.Measured.Against = &record.Against{Target: "\x1b"}
+	}
+	for name, write := range map[string]func(*bytes.Buffer) error{
+		"text":  func(b *bytes.Buffer) error { return Text(b, l, Options{}) },
+		"md":    func(b *bytes.Buffer) error { return Markdown(b, l, Options{}) },
+		"junit": func(b *bytes.Buffer) error { return JUnit(b, l, Options{}) },
+		"tap":   func(b *bytes.Buffer) error { return TAP(b, l, Options{}) },
+		"html":  func(b *bytes.Buffer) error { return HTML(b, l, Options{}) },
+	} {
+		var b bytes.Buffer
+		require.NoError(t, write(&b), name)
+		assert.NotContains(t, b.String(), "\x1b", name)
+		assert.NotContains(t, b.String(), "\u202e", name)
+	}
+}
