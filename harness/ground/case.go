@@ -37,6 +37,7 @@ type Instance struct {
 	Out    Recorder
 	IP     string // of its own to listen at; 127.0.0.1 where nobody has one
 	Mem    *Mem   // transport=mem: the network in memory of all instances, which are in this process then; else nil
+	Shape  Shaper // nil where nobody shapes links from outside
 	Start  time.Time
 }
 

@@ -1,0 +1,137 @@
+package ground
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/kadbench/kadbench/harness/run"
+)
+
+// grace is what instances have to end by themselves once their run has: a case that heeds its context needs a few
+// milliseconds, and a person who has pressed Ctrl-C waits no longer than five seconds.
+const grace = 2 * time.Second
+
+// Failure is the first instance of a run that failed: why the run ended.
+type Failure struct {
+	Seq, Count int // Seq is 0 where it had no number yet
+	Group      string
+	Text       string
+	code       int // exit code of the instance; 0 is that of a failure
+}
+
+func (f *Failure) Error() string {
+	who := fmt.Sprintf("instance %d of %d", f.Seq, f.Count)
+	if f.Seq == 0 {
+		who = fmt.Sprintf("one of %d instances", f.Count)
+	}
+	return fmt.Sprintf("%s (group %s): %s", who, f.Group, f.Text)
+}
+
+// Unwrap says whose fault it was, for the exit code.
+func (f *Failure) Unwrap() error {
+	switch f.code {
+	case 4:
+		return run.ErrHarness
+	case 130:
+		return context.Canceled
+	}
+	return run.ErrFailed
+}
+
+func (in *Instance) failure(err error) *Failure {
+	return &Failure{Seq: in.Seq, Count: in.Count, Group: in.Group, Text: clip(err.Error()), code: run.ExitCode(err)}
+}
+
+// ErrInterrupted ends a run from outside.
+var ErrInterrupted = fmt.Errorf("interrupted: %w", context.Canceled)
+
+// The state that a failing instance enters, and the topic on which it says why before.
+const stateAbort = "abort"
+
+// abort tells all instances of a run why it ends. It is the last thing that its teller does, so a service that is gone is no
+// further failure.
+func abort(s Sync, why string) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace/2)
+	defer cancel()
+	if s.Publish(ctx, stateAbort, clip(why)) == nil {
+		s.Signal(ctx, stateAbort)
+	}
+}
+
+// errAborted is why an instance ends that has not failed itself.
+type errAborted struct{ why string }
+
+func (e *errAborted) Error() string { return abortedBy + e.why }
+
+// heed ends a context when the run is aborted. It returns when that or ctx has ended.
+func heed(ctx context.Context, s Sync, end context.CancelCauseFunc) {
+	if s.Wait(ctx, stateAbort, 1) != nil {
+		return // the connection or the case has ended
+	}
+	s.Collect(ctx, stateAbort, 1, func(item []byte) error {
+		var why string
+		if json.Unmarshal(item, &why) != nil {
+			why = "another instance has failed"
+		}
+		end(&errAborted{why})
+		return nil
+	})
+}
+
+// perform carries out an instance: its case, and the event that tells how it ended. ctx ends when the run has.
+func perform(ctx context.Context, in *Instance, e env) error {
+	done := make(chan error, 1)
+	go func() { done <- guarded(ctx, in, e) }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		select {
+		case err = <-done:
+		case <-time.After(grace):
+			err = fmt.Errorf("still ran %v after the run had ended", grace)
+		}
+	}
+	var crashed *crashed
+	switch {
+	case errors.As(err, &crashed):
+		return err // it is recorded
+	case err == nil:
+		err = e.refused()
+	case ctx.Err() != nil: // what failed then, failed by it
+		if why := context.Cause(ctx); errors.Is(why, context.Canceled) {
+			err = ErrInterrupted
+		} else {
+			err = why
+		}
+	}
+	e.end(err)
+	return err
+}
+
+// crashed is a panic of a case.
+type crashed struct{ text string }
+
+func (c *crashed) Error() string { return "panic: " + c.text }
+
+func guarded(ctx context.Context, in *Instance, e env) (err error) {
+	ended := false
+	defer func() {
+		if v := recover(); v != nil {
+			e.crash(v)
+			err = &crashed{clip(fmt.Sprint(v))}
+		} else if !ended {
+			err = errors.New("its goroutine ended within the case") // runtime.Goexit, as testify's require does
+		}
+	}()
+	err = in.Case.Run(ctx, in)
+	ended = true
+	return err
+}
+
+// stack is that of the goroutine, within what a line may have.
+func stack() string { return clip(string(debug.Stack())) }

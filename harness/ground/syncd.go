@@ -1,0 +1,181 @@
+package ground
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+	tgsync "github.com/testground/sync-service"
+)
+
+// Limits of a sync service on sockets.
+const (
+	// maxMessage is the longest that it reads: an instance of ours sends 32 KiB at the most, others may want to say more.
+	maxMessage = 64 << 20
+	// maxOpen are the barriers and subscriptions of one connection at a time; each is a goroutine.
+	maxOpen = 4096
+	// writing is how long a client may leave unread what was sent to it. 1,000 processes on two cores that all read a million
+	// items take 16 s.
+	writing = time.Minute
+)
+
+// ServeSync is a sync service as Testground's instances expect it, at localhost:5050 if nothing else was said to them. It
+// returns when ctx has ended or the listener has failed, and has closed all connections then. Unlike Testground's own it listens
+// where it is told to, delivers at once, and keeps what was published until it ends.
+func ServeSync(ctx context.Context, l net.Listener) error { return newHub().serve(ctx, l) }
+
+func (h *hub) serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var open sync.WaitGroup // connections
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Origin") != "" { // a page in somebody's browser
+				http.Error(w, "instances of a test only", http.StatusForbidden)
+				return
+			}
+			conn, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				return // it has been told
+			}
+			defer open.Done() // the server knows no longer of it
+			h.connection(ctx, conn)
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			switch s {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed:
+				open.Done()
+			}
+		},
+	}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	err := server.Serve(l)
+	server.Close()
+	cancel()
+	open.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrSync, err)
+}
+
+// connection serves one client until it leaves.
+func (h *hub) connection(ctx context.Context, conn *websocket.Conn) {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &connection{hub: h, ctx: ctx, conn: conn, open: map[string]context.CancelFunc{}}
+	defer c.handlers.Wait()
+	defer cancel()
+	conn.SetReadLimit(maxMessage)
+	for {
+		_, text, err := conn.Read(ctx)
+		if err != nil {
+			conn.CloseNow()
+			return
+		}
+		var r request
+		if err := json.Unmarshal(text, &r); err != nil {
+			conn.Close(websocket.StatusInvalidFramePayloadData, "a request as JSON was expected")
+			return
+		}
+		c.request(&r)
+	}
+}
+
+// connection is a client of the service.
+type connection struct {
+	hub      *hub
+	ctx      context.Context
+	conn     *websocket.Conn
+	handlers sync.WaitGroup
+
+	mu   sync.Mutex
+	open map[string]context.CancelFunc // barriers and subscriptions, by the ids of their requests
+}
+
+func (c *connection) request(r *request) {
+	switch {
+	case r.Cancel:
+		c.mu.Lock()
+		cancel := c.open[r.ID]
+		c.mu.Unlock()
+		if cancel != nil {
+			cancel()
+		}
+	case r.Publish != nil:
+		seq, err := c.hub.publish(r.Publish.Topic, append([]byte(nil), r.Publish.Payload...))
+		c.respond(&tgsync.Response{ID: r.ID, PublishResponse: &tgsync.PublishResponse{Seq: seq}}, err)
+	case r.SignalEntry != nil:
+		seq, err := c.hub.signal(r.SignalEntry.State)
+		c.respond(&tgsync.Response{ID: r.ID, SignalEntryResponse: &tgsync.SignalEntryResponse{Seq: seq}}, err)
+	case r.Barrier != nil:
+		c.later(r.ID, func(ctx context.Context) error {
+			err := c.hub.wait(ctx, r.Barrier.State, r.Barrier.Target)
+			if ctx.Err() == nil {
+				c.respond(&tgsync.Response{ID: r.ID}, err)
+			}
+			return nil
+		})
+	case r.Subscribe != nil:
+		c.later(r.ID, func(ctx context.Context) error {
+			return c.hub.follow(ctx, r.Subscribe.Topic, func(item []byte) error {
+				return c.respond(&tgsync.Response{ID: r.ID, SubscribeResponse: string(item)}, nil)
+			})
+		})
+	default:
+		c.respond(&tgsync.Response{ID: r.ID}, errors.New("publish, subscribe, barrier or signal_entry was expected"))
+	}
+}
+
+// later does what takes its time, beside the next request.
+func (c *connection) later(id string, do func(ctx context.Context) error) {
+	ctx, cancel := context.WithCancel(c.ctx)
+	c.mu.Lock()
+	_, twice := c.open[id]
+	full := len(c.open) == maxOpen
+	if !twice && !full {
+		c.open[id] = cancel
+	}
+	c.mu.Unlock()
+	if twice || full {
+		cancel()
+		c.respond(&tgsync.Response{ID: id}, fmt.Errorf("expected an id of its own, and %d barriers and subscriptions at the most", maxOpen))
+		return
+	}
+	c.handlers.Go(func() {
+		defer func() {
+			cancel()
+			c.mu.Lock()
+			delete(c.open, id)
+			c.mu.Unlock()
+		}()
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			c.respond(&tgsync.Response{ID: id}, err)
+		}
+	})
+}
+
+// respond sends a response, or what went wrong in its place.
+func (c *connection) respond(r *tgsync.Response, wrong error) error {
+	if wrong != nil {
+		r = &tgsync.Response{ID: r.ID, Error: wrong.Error()}
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, writing)
+	defer cancel()
+	return c.conn.Write(ctx, websocket.MessageText, text) // that fails closes the connection
+}
