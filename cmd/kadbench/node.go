@@ -10,6 +10,7 @@ import (
 // nodeCmd is the reference node as an adapter: what ref: does in process, over a pipe.
 type nodeCmd struct {
 	Unlimited bool `help:"Lift the limits of go-libp2p's resource manager, for load."`
+	Echo      bool `hidden:"" help:"A server that answers everything with the same bytes, as the target echo: of kadbench bench."`
 }
 
 func (*nodeCmd) Help() string {
@@ -24,7 +25,11 @@ Examples:
 func (n *nodeCmd) Run(a *app) error {
 	ref := target.NewRef()
 	ref.Unlimited = n.Unlimited
-	if err := target.ServeControl(a.ctx, a.stdin, a.stdout, ref); err != nil {
+	var node target.Handler = ref
+	if n.Echo {
+		node = &target.Echo{Unlimited: n.Unlimited}
+	}
+	if err := target.ServeControl(a.ctx, a.stdin, a.stdout, node); err != nil {
 		return fmt.Errorf("%w: node: %w", run.ErrHarness, err)
 	}
 	return nil

@@ -70,7 +70,7 @@ func (f *factory) New(ctx context.Context) (Target, error) {
 	}
 }
 
-// Parse reads a target: a form, or name=form. Without a name, ref: is ref, cmd: the program's name, image: the image's,
+// Parse reads a target: a form, or name=form. Without a name, ref: is ref, echo: is echo, cmd: the program's name, image: the image's,
 // addr: addr.
 func Parse(text string) (Factory, error) { return Images{}.Parse(text) }
 
@@ -92,6 +92,8 @@ func (i Images) Parse(text string) (Factory, error) {
 	switch kind {
 	case "ref":
 		err = f.ref(rest)
+	case "echo":
+		err = f.echo(rest)
 	case "addr":
 		err = f.addr(rest)
 	case "cmd":

@@ -277,8 +277,8 @@ func refPeriods(cfg *kad.Config, p StartParams) error {
 	return nil
 }
 
-// refPipes puts a Ref behind a control channel within this process: the very lines that `kadbench node` reads.
-func refPipes(m *mutant) *Pipes {
+// servePipes puts a node behind a control channel within this process: the very lines that `kadbench node` reads.
+func servePipes(h Handler) *Pipes {
 	in, stdin := io.Pipe()
 	stdout, out := io.Pipe()
 	var state error
@@ -287,7 +287,7 @@ func refPipes(m *mutant) *Pipes {
 	go func() {
 		defer close(exited)
 		defer cancel()
-		state = ServeControl(ctx, in, out, &Ref{mutant: m})
+		state = ServeControl(ctx, in, out, h)
 		out.Close()
 	}()
 	return &Pipes{In: stdin, Out: stdout, Exited: exited, State: func() error { return state },
@@ -314,13 +314,18 @@ func (f *factory) ref(rest string) error {
 	if m == nil {
 		f.flags = &[]string{}
 	}
-	f.pipes = func() (*Pipes, error) { return refPipes(m), nil }
+	f.inProcess(func() Handler { return &Ref{mutant: m} })
+	return nil
+}
+
+// inProcess is a target of this process, a new one each time.
+func (f *factory) inProcess(node func() Handler) {
+	f.pipes = func() (*Pipes, error) { return servePipes(node()), nil }
 	f.make = func(ctx context.Context) (Target, error) {
-		p := refPipes(m)
+		p := servePipes(node())
 		return newChannel(ctx, f.name, p, func() string { return fmt.Sprintf("it ended (%v)", p.State()) },
 			func() string { return "" }, standard)
 	}
-	return nil
 }
 
 func peerAddrs(infos []peer.AddrInfo) []PeerAddrs {

@@ -35,6 +35,11 @@ func TestRef(t *testing.T) {
 	Suite(t, parse(t, "ref:"))
 }
 
+// TestEcho runs it on the server that does nothing: it can be driven like any other, for load.
+func TestEcho(t *testing.T) {
+	Suite(t, parse(t, "echo:"))
+}
+
 // root of the repository, from this file's place in it.
 func root(t *testing.T) string {
 	_, file, _, ok := runtime.Caller(0)
