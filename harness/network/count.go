@@ -20,6 +20,7 @@ type countingHost struct {
 	host.Host
 	own      bool // it was opened for the node, and closes with it
 	notified *network.NotifyBundle
+	mood     mood
 
 	requests, failed, dials atomic.Uint64
 
@@ -28,11 +29,19 @@ type countingHost struct {
 	watched  map[string]*tally
 }
 
+// counter is a node below which is counted: one in this process.
+type counter interface{ counted() *countingHost }
+
+// spent is what was sent about one key.
+type spent struct {
+	requests, failed uint32
+	bytes            uint64 // of the requests and their answers
+}
+
 // tally counts the requests about one key.
 type tally struct {
-	watchers         int
-	requests, failed uint32
-	bytes            uint64
+	watchers int
+	spent
 }
 
 func counting(h host.Host, own bool) *countingHost {
@@ -61,25 +70,25 @@ func (h *countingHost) stats() Stats {
 
 // watch counts what is asked about a key until stop is called, which tells it. Two that watch the same key at once share
 // what is counted.
-func (h *countingHost) watch(key []byte) (stop func() Spent) {
+func (h *countingHost) watch(key string) (stop func() spent) {
 	h.mu.Lock()
-	t := h.watched[string(key)]
+	t := h.watched[key]
 	if t == nil {
 		t = &tally{}
-		h.watched[string(key)] = t
+		h.watched[key] = t
 		h.watching.Add(1)
 	}
 	t.watchers++
 	before := *t
 	h.mu.Unlock()
-	return func() Spent {
+	return func() spent {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if t.watchers--; t.watchers == 0 {
-			delete(h.watched, string(key))
+			delete(h.watched, key)
 			h.watching.Add(-1)
 		}
-		return Spent{Requests: t.requests - before.requests, Failed: t.failed - before.failed, Bytes: t.bytes - before.bytes}
+		return spent{requests: t.requests - before.requests, failed: t.failed - before.failed, bytes: t.bytes - before.bytes}
 	}
 }
 
@@ -99,12 +108,12 @@ func (h *countingHost) add(t *tally, failed uint32, bytes uint64) {
 
 func (h *countingHost) NewStream(ctx context.Context, p peer.ID, protocols ...protocol.ID) (network.Stream, error) {
 	s, err := h.Host.NewStream(ctx, p, protocols...)
-	return h.counted(s, err)
+	return h.count(s, err)
 }
 
 func (h *countingHost) Network() network.Network { return countingNetwork{h.Host.Network(), h} }
 
-func (h *countingHost) counted(s network.Stream, err error) (network.Stream, error) {
+func (h *countingHost) count(s network.Stream, err error) (network.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +128,7 @@ type countingNetwork struct {
 
 func (n countingNetwork) NewStream(ctx context.Context, p peer.ID) (network.Stream, error) {
 	s, err := n.Network.NewStream(ctx, p)
-	return n.host.counted(s, err)
+	return n.host.count(s, err)
 }
 
 // countedStream takes apart what is written to it and what is read.

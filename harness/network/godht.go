@@ -51,11 +51,11 @@ func newGo(_ context.Context, s Spec, h *countingHost) (Node, error) {
 	return &goNode{d, h}, nil
 }
 
-func (n *goNode) Info() peer.AddrInfo                  { return *host.InfoFromHost(n.host) }
-func (n *goNode) Host() host.Host                      { return n.host.Host }
-func (n *goNode) Stats() Stats                         { return n.host.stats() }
-func (n *goNode) Table() []peer.ID                     { return n.dht.RoutingTable().ListPeers() }
-func (n *goNode) watch(key []byte) (stop func() Spent) { return n.host.watch(key) }
+func (n *goNode) Info() peer.AddrInfo    { return *host.InfoFromHost(n.host) }
+func (n *goNode) Host() host.Host        { return n.host.Host }
+func (n *goNode) Stats() Stats           { return n.host.stats() }
+func (n *goNode) Table() []peer.ID       { return n.dht.RoutingTable().ListPeers() }
+func (n *goNode) counted() *countingHost { return n.host }
 
 func (n *goNode) Connect(ctx context.Context, to peer.AddrInfo) error { return n.host.Connect(ctx, to) }
 

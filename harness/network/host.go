@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -40,6 +41,7 @@ func openHost(s Spec) (host.Host, error) {
 	if parsed.To4() == nil {
 		family = "ip6"
 	}
+	port := strconv.Itoa(s.Port)
 	opts := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.UserAgent("kadbench/network"),
@@ -62,7 +64,7 @@ func openHost(s Spec) (host.Host, error) {
 		return nil, fmt.Errorf("%w: security %q over quic, which brings its own", ErrUnsupported, s.Security)
 	case s.Transport == "quic":
 		return libp2p.New(append(opts, libp2p.Transport(quic.NewTransport),
-			libp2p.ListenAddrStrings("/"+family+"/"+ip+"/udp/0/quic-v1"))...)
+			libp2p.ListenAddrStrings("/"+family+"/"+ip+"/udp/"+port+"/quic-v1"))...)
 	case s.Transport != "" && s.Transport != "tcp":
 		return nil, fmt.Errorf("%w: transport %q of a host of its own: expected tcp or quic", ErrUnsupported, s.Transport)
 	}
@@ -79,5 +81,5 @@ func openHost(s Spec) (host.Host, error) {
 		delayed = append(delayed, tcp.WithDialerForAddr(func(ma.Multiaddr) (tcp.ContextDialer, error) { return lateDialer(s.Delay), nil }))
 	}
 	return libp2p.New(append(opts, libp2p.Transport(tcp.NewTCPTransport, delayed...),
-		libp2p.ListenAddrStrings("/"+family+"/"+ip+"/tcp/0"))...)
+		libp2p.ListenAddrStrings("/"+family+"/"+ip+"/tcp/"+port))...)
 }

@@ -53,7 +53,7 @@ func (k kind) New(ctx context.Context, s Spec) (Node, error) {
 			return nil, fmt.Errorf("%s: %w", k.name, err)
 		}
 	}
-	h := counting(opened, s.Host == nil)
+	h := counting(opened, s.Host == nil || s.owned)
 	n, err := k.create(ctx, s, h)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", k.name, err), h.release())

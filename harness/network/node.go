@@ -67,12 +67,15 @@ type Spec struct {
 	Transport string        // of a host that it opens: "tcp" (the default) or "quic"
 	Security  string        // of tcp: "noise" (the default) or "tls"
 	Listen    string        // IP; 127.0.0.1 if it is empty
+	Port      int           // 0: one that is free; a process chooses its own
 	Delay     time.Duration // one way, added to what the node sends and receives on connections that it opens
 	Unlimited bool          // no resource manager
 
 	K, Alpha, Beta int           // 0: the implementation's own
 	Refresh        time.Duration // of the table; 0: never
 	Protocol       string        // "/ipfs/kad/1.0.0" if it is empty
+
+	owned bool // Host closes with the node
 }
 
 // Kind is an implementation.
@@ -80,10 +83,4 @@ type Kind interface {
 	Name() string    // ref, go
 	Version() string // name and version of the implementation
 	New(ctx context.Context, s Spec) (Node, error)
-}
-
-// Spent is what was sent about one key.
-type Spent struct {
-	Requests, Failed uint32
-	Bytes            uint64 // of the requests and their answers
 }

@@ -47,10 +47,10 @@ func newRef(ctx context.Context, s Spec, h *countingHost) (Node, error) {
 	return &refNode{n, h}, nil
 }
 
-func (n *refNode) Info() peer.AddrInfo                  { return *host.InfoFromHost(n.host) }
-func (n *refNode) Host() host.Host                      { return n.host.Host }
-func (n *refNode) Stats() Stats                         { return n.host.stats() }
-func (n *refNode) watch(key []byte) (stop func() Spent) { return n.host.watch(key) }
+func (n *refNode) Info() peer.AddrInfo    { return *host.InfoFromHost(n.host) }
+func (n *refNode) Host() host.Host        { return n.host.Host }
+func (n *refNode) Stats() Stats           { return n.host.stats() }
+func (n *refNode) counted() *countingHost { return n.host }
 
 func (n *refNode) Closest(ctx context.Context, key []byte) ([]peer.ID, error) {
 	got, err := n.GetClosestPeers(ctx, key, 0)

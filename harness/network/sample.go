@@ -1,0 +1,104 @@
+package network
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/kadbench/kadbench/harness/sim"
+)
+
+// sampled is how many nodes' tables a sample looks at, at the most: a table is a copy of some hundred ids.
+const sampled = 200
+
+// sample takes a point of the time series, beside all else: a process is asked for its table.
+func (r *run) sample() {
+	at, sent := r.now(), r.stats().Requests
+	r.deeds.Go(func() {
+		s := sim.Sample{At: at, Queries: int(r.running.Load()), Events: sent}
+		there := make(map[peer.ID]bool)
+		var nodes []*member
+		for _, m := range r.members {
+			if n, _ := m.there(); n != nil {
+				there[m.id] = true
+				nodes = append(nodes, m)
+			}
+		}
+		s.Up = len(nodes)
+		entries, dead, missing, sought, tables := 0, 0, 0, 0, 0
+		for i, m := range nodes {
+			n, _ := m.there()
+			if i == sampled || n == nil {
+				break
+			}
+			tables++
+			known := make(map[peer.ID]bool)
+			for _, id := range n.Table() {
+				known[id] = true
+				if !there[id] {
+					dead++
+				}
+			}
+			entries += len(known)
+			k := r.cfg.Node.K
+			if k == 0 {
+				k = 20
+			}
+			for _, near := range r.closest(m.key, k, func(o *member) bool { return o != m && o.server && there[o.id] }) {
+				sought++
+				if !known[near.id] {
+					missing++
+				}
+			}
+		}
+		share := func(n, of int) float64 { return float64(n) / float64(max(of, 1)) }
+		s.Entries, s.Dead, s.Missing = share(entries, tables), share(dead, entries), share(missing, sought)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.result.Samples = append(r.result.Samples, s)
+		if r.cfg.Watch.Sample != nil {
+			r.cfg.Watch.Sample(s)
+		}
+	})
+}
+
+// stock is what the process had at a moment.
+type stock struct {
+	at         time.Time
+	cpu        time.Duration
+	heap       uint64
+	goroutines int
+}
+
+// takeStock collects twice: what a finalizer holds goes with the second.
+func takeStock() stock {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return stock{time.Now(), processorTime(), m.HeapAlloc, runtime.NumGoroutine()}
+}
+
+// take measures what the nodes that are there have taken since before they were.
+func (r *run) take(before stock) {
+	now, cost := takeStock(), &r.result.Cost
+	up, connections := 0, 0
+	for _, m := range r.members {
+		n, _ := m.there()
+		if n == nil {
+			continue
+		}
+		up++
+		r.result.Entries += uint64(len(n.Table()))
+		if h := n.Host(); h != nil {
+			connections += len(h.Network().Conns())
+		}
+	}
+	each := func(sum float64) float64 { return max(sum, 0) / float64(max(up, 1)) }
+	cost.Heap = each(float64(now.heap) - float64(before.heap))
+	cost.Goroutines = each(float64(now.goroutines - before.goroutines))
+	cost.Connections = each(float64(connections))
+	cost.Entries = each(float64(r.result.Entries))
+	r.result.Heap = uint64(max(0, float64(now.heap)-float64(before.heap)))
+}
