@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kadbench/kadbench/harness/bench"
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/record"
 	"github.com/kadbench/kadbench/harness/target"
@@ -39,6 +40,8 @@ type BenchConfig struct {
 	Log      *record.Writer // nil: nowhere
 	Command  func(p *plan.Plan, at string, seed uint64) string
 	Progress func(BenchEvent) // called from one goroutine; nil: nobody
+
+	load func(ctx context.Context, d *bench.Driver, turn int) (*bench.Result, error) // nil: Driver.Turn
 }
 
 const (

@@ -125,7 +125,7 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 			c.tell(e)
 		}
 		at := time.Since(began)
-		r, err := s.driver.Turn(ctx, round*(again+1)+try)
+		r, err := c.loadOnce(ctx, &s.driver, round*(again+1)+try)
 		if err == nil {
 			err = s.alive()
 		}
@@ -158,6 +158,13 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 		merge(&s.sum, r)
 		return r, nil
 	}
+}
+
+func (c *BenchConfig) loadOnce(ctx context.Context, d *bench.Driver, turn int) (*bench.Result, error) {
+	if c.load != nil {
+		return c.load(ctx, d, turn)
+	}
+	return d.Turn(ctx, turn)
 }
 
 // alive is the error of a target whose process has ended.

@@ -230,6 +230,10 @@ func showValue(u plan.Unit, v float64) string {
 		return d.Round(digit).String()
 	case plan.UnitShare:
 		return showShare(v / million)
+	case plan.UnitRate:
+		return fmt.Sprintf("%.0f/s", v/million)
+	case plan.UnitSize:
+		return fmt.Sprintf("%.0f bytes", v)
 	}
 	if v /= million; v == math.Trunc(v) {
 		return fmt.Sprintf("%.0f", v)
