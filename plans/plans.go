@@ -1,12 +1,15 @@
 // Package plans holds the plan files of the suite, embedded in the binary: each case in conformance/<area>/<slug>.plan, each
-// simulation in sim/<slug>.plan, and smoke.txt, the ids of the cases which a run without arguments makes. README.md says how
-// to add one.
+// simulation in sim/<slug>.plan, each load on sockets in load/<slug>.plan, each network of real nodes in network/<slug>.plan,
+// and smoke.txt, the ids of the cases which a run without arguments makes. README.md says how to add one.
 package plans
 
 import "embed"
 
-// FS holds conformance/<area>/<slug>.plan, sim/<slug>.plan and smoke.txt. The id of a case is its path below conformance
-// without the ending; that of a simulation begins with sim/.
+// FS holds conformance/<area>/<slug>.plan, {sim,load,network}/<slug>.plan and smoke.txt. The id of a case is its path below
+// conformance without the ending; that of another plan begins with its directory.
 //
-//go:embed conformance sim smoke.txt
+//go:embed conformance sim load network smoke.txt
 var FS embed.FS
+
+// Real are the directories of the plans whose world is real.
+var Real = []string{"load", "network"}

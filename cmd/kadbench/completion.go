@@ -48,8 +48,8 @@ func (c *completionCmd) Run(a *app) error {
 		for _, arg := range n.Positional {
 			v.words = append(v.words, arg.EnumSlice()...)
 		}
-		if n.Name == "sim" { // those that it carries
-			found, _ := fs.Glob(plans.FS, "sim/*.plan")
+		for _, dir := range map[string][]string{"sim": {"sim"}, "bench": plans.Real}[n.Name] { // those that it carries
+			found, _ := fs.Glob(plans.FS, dir+"/*.plan")
 			for _, file := range found {
 				v.words = append(v.words, strings.TrimSuffix(file, ".plan"))
 			}

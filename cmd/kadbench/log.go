@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -46,6 +49,34 @@ func abandon(log *record.Writer, profile string, err error) error {
 		log.Close(record.Summary{Profile: profile, Exit: run.ExitCode(err)})
 	}
 	return err
+}
+
+// printLines prints the lines of a log that was just written, and these summaries in place of its own.
+func (a *app) printLines(path string, summaries []any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", run.ErrHarness, err)
+	}
+	defer f.Close()
+	lines := bufio.NewReaderSize(f, record.MaxLine)
+	for last := ""; ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			break // last is the summary of the log
+		}
+		if _, err := io.WriteString(a.stdout, last); err != nil {
+			return err
+		}
+		last = line
+	}
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	for _, s := range summaries {
+		if err := enc.Encode(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printLog prints the report of a log that was just written.

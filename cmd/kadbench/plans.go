@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kadbench/kadbench/harness/plan"
@@ -52,6 +53,38 @@ func loadPlans(paths []string) ([]*plan.Plan, error) {
 				return nil, usage("plan %s: its id %s is that of %s too", one.File, one.Header.ID, before)
 			}
 		}
+	}
+	return all, nil
+}
+
+// loadWorlds reads plans that have a world: files, directories of them, and ids of those carried in the binary. Of a
+// directory it takes those that the verb wants; what is named is refused later if it is another.
+func loadWorlds(names []string, wanted func(*plan.Plan) bool, noun, verb string) (all []*plan.Plan, err error) {
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			found, err := plan.LoadAll(os.DirFS(name), ".", strings.TrimSuffix(name, "/")+"/")
+			if err != nil {
+				return nil, usage("%v", planError(name, err))
+			}
+			found = slices.DeleteFunc(found, func(p *plan.Plan) bool { return !wanted(p) })
+			if len(found) == 0 {
+				return nil, usage("plan %s: no %s is there", name, noun)
+			}
+			all = append(all, found...)
+			continue
+		}
+		file, src, err := findPlan(name)
+		if err != nil {
+			return nil, usage("plan %s: neither a file nor a %s carried in the binary (kadbench %s lists them)", name, noun, verb)
+		}
+		p, err := plan.Parse(file, src)
+		if err == nil && p.Real() { // of a simulation, run.Simulate looks itself
+			err = plan.CheckWorld(p)
+		}
+		if err != nil {
+			return nil, usage("%v", planError(name, err))
+		}
+		all = append(all, p)
 	}
 	return all, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -75,7 +74,7 @@ func (c *simCmd) Run(a *app) error {
 		return err
 	}
 	tuneCollector()
-	found, err := loadSimulations(c.Plans)
+	found, err := loadWorlds(c.Plans, (*plan.Plan).Simulated, "simulation", "sim")
 	cfg := c.config(found)
 	if err == nil {
 		err = cfg.Check() // nothing is written for what cannot begin
@@ -154,25 +153,7 @@ func (c *simCmd) show(a *app, path string, result *run.SimReport) error {
 	if !c.JSON {
 		return a.printLog(path, "")
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("%w: %w", run.ErrHarness, err)
-	}
-	defer f.Close()
-	lines := bufio.NewReaderSize(f, record.MaxLine)
-	for last := ""; ; {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			break // last is the summary of the log
-		}
-		if _, err := io.WriteString(a.stdout, last); err != nil {
-			return err
-		}
-		last = line
-	}
-	enc := json.NewEncoder(a.stdout)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(result.Runs[len(result.Runs)-1].Summary())
+	return a.printLines(path, []any{result.Runs[len(result.Runs)-1].Summary()})
 }
 
 // files opens what is written beside the log. done closes it.
@@ -283,34 +264,6 @@ func (c *simCmd) repeatCommand(p *plan.Plan, at string, seed uint64) string {
 		args = append(args, "--wire")
 	}
 	return self() + " " + shellquote.Join(args...)
-}
-
-// loadSimulations reads simulations: files, directories of them, and ids of those carried in the binary.
-func loadSimulations(names []string) (all []*plan.Plan, err error) {
-	for _, name := range names {
-		if info, err := os.Stat(name); err == nil && info.IsDir() {
-			found, err := plan.LoadAll(os.DirFS(name), ".", strings.TrimSuffix(name, "/")+"/")
-			if err != nil {
-				return nil, usage("%v", planError(name, err))
-			}
-			found = slices.DeleteFunc(found, func(p *plan.Plan) bool { return !p.Simulated() })
-			if len(found) == 0 {
-				return nil, usage("plan %s: no simulation is there", name)
-			}
-			all = append(all, found...)
-			continue
-		}
-		file, src, err := findPlan(name)
-		if err != nil {
-			return nil, usage("plan %s: neither a file nor a simulation carried in the binary (kadbench sim lists them)", name)
-		}
-		p, err := plan.Parse(file, src)
-		if err != nil {
-			return nil, usage("%v", planError(name, err))
-		}
-		all = append(all, p)
-	}
-	return all, nil
 }
 
 // list shows the simulations carried in the binary.

@@ -2,11 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/kadbench/kadbench/harness/run"
 )
@@ -14,16 +10,12 @@ import (
 // simProgress tells on stderr how far a simulation is: on a terminal a bar, first of the nodes that are made, then of the
 // simulated time; elsewhere a line every 10 seconds. Of a sweep, each run that ended has a line.
 type simProgress struct {
-	err   io.Writer
-	w     io.Writer     // err, or above the bars; nil: nobody
-	bars  *mpb.Progress // nil: plain lines
-	bar   *mpb.Bar
+	*bar
 	now   func() time.Time
 	e     run.SimEvent // the last one
 	began time.Time    // of the run
 	ran   time.Time    // when its nodes had been made
 	told  time.Time    // the last plain line
-	state chan string  // what stands beside the bar; one
 }
 
 // tellEvery is how often a plain line comes: a CI job that prints nothing for minutes looks hung, and ten lines a minute
@@ -31,22 +23,12 @@ type simProgress struct {
 const tellEvery = 10 * time.Second
 
 func (a *app) simProgress(quiet bool) *simProgress {
-	p := &simProgress{err: a.stderr, now: time.Now, state: make(chan string, 1)}
-	p.state <- ""
-	if quiet {
-		return p
-	}
-	p.w = a.stderr
-	if _, yes := terminal(a.stderr); yes {
-		p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(100))
-		p.w = p.bars // writes above the bars
-	}
-	return p
+	return &simProgress{bar: a.bar(quiet), now: time.Now}
 }
 
 // event is called by one goroutine.
 func (p *simProgress) event(e run.SimEvent) {
-	if p.w == nil {
+	if p.Writer == nil {
 		return
 	}
 	now := p.now()
@@ -63,24 +45,17 @@ func (p *simProgress) event(e run.SimEvent) {
 	if e.Ended {
 		p.start(0)
 		if e.Runs > 1 {
-			fmt.Fprintf(p.w, "%d of %d: %s: %s events in %s\n", e.Run, e.Runs, p.name(), count(e.Events), rounded(now.Sub(p.began)))
+			fmt.Fprintf(p, "%d of %d: %s: %s events in %s\n", e.Run, e.Runs, p.name(), count(e.Events), rounded(now.Sub(p.began)))
 		}
 		return
 	}
-	if p.bar != nil {
-		<-p.state
-		p.state <- p.text(now)
-		if making {
-			p.bar.SetCurrent(int64(e.Made))
-		} else {
-			p.bar.SetTotal(int64(e.Until), false)
-			p.bar.SetCurrent(int64(e.At))
-		}
-		return
+	at, of := int64(e.At), int64(e.Until)
+	if making {
+		at, of = int64(e.Made), int64(e.Nodes)
 	}
-	if p.bars == nil && now.Sub(p.told) >= tellEvery {
+	if !p.set(p.text(now), at, of) && now.Sub(p.told) >= tellEvery {
 		p.told = now
-		fmt.Fprintf(p.w, "%s: %s\n", p.name(), p.text(now))
+		fmt.Fprintf(p, "%s: %s\n", p.name(), p.text(now))
 	}
 }
 
@@ -108,36 +83,6 @@ func (p *simProgress) text(now time.Time) string {
 		text += ", about " + rounded(left) + " left"
 	}
 	return text
-}
-
-// start ends the bar that stands and begins one of a total; 0: none.
-func (p *simProgress) start(total int64) {
-	if p.bars == nil {
-		return
-	}
-	if p.bar != nil {
-		p.bar.Abort(true)
-		p.bar = nil
-	}
-	if total <= 0 {
-		return
-	}
-	<-p.state
-	p.state <- ""
-	p.bar = p.bars.AddBar(total, mpb.BarWidth(24), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-		text := <-p.state
-		p.state <- text
-		return text
-	})))
-}
-
-// close ends the bar, that of an interrupted run too.
-func (p *simProgress) close() {
-	if p.bars == nil {
-		return
-	}
-	p.start(0)
-	p.bars.Wait()
 }
 
 // rounded is a time as a person wants it: to the second, or finer below a second.

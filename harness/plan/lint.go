@@ -12,7 +12,7 @@ import (
 // nothing uses, alternatives without a reason, and habits which make a case prove less than it seems to. Warnings are
 // advice; the rest must be mended before the plan is run.
 func Lint(p *Plan) Errors {
-	n := &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, operations: map[string]string{}, captured: map[string]bool{}, near: map[string]bool{}, entered: map[string]bool{}}
+	n := newLinter(p)
 	if p.kind != 0 {
 		n.simulation()
 		n.errs.sort()
@@ -25,6 +25,10 @@ func Lint(p *Plan) Errors {
 	n.whole()
 	n.errs.sort()
 	return n.errs
+}
+
+func newLinter(p *Plan) *linter {
+	return &linter{plan: p, used: map[string]bool{}, streams: map[string]*streamUse{}, operations: map[string]string{}, captured: map[string]bool{}, near: map[string]bool{}, entered: map[string]bool{}}
 }
 
 type linter struct {

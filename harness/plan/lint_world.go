@@ -21,6 +21,22 @@ func (n *linter) simulation() {
 		}
 	}
 	n.citations()
+	n.worldLines()
+	n.inFixtures()
+	n.unusedFixtures()
+}
+
+// CheckWorld holds the lines of a plan that has a world against each other, as Lint does, and looks at nothing else: what
+// is run need not be well told.
+func CheckWorld(p *Plan) error {
+	n := newLinter(p)
+	n.worldLines()
+	n.errs.sort()
+	return n.errs.Fatal().err()
+}
+
+// worldLines looks at the lines, at each point of the sweep.
+func (n *linter) worldLines() {
 	first := map[string]*Line{}
 	for _, l := range n.plan.Script {
 		if before := first[l.Verb]; before != nil && slices.Contains([]string{"world", "link", "churn"}, l.Verb) {
@@ -41,8 +57,6 @@ func (n *linter) simulation() {
 			n.point(sim, first)
 		}
 	}
-	n.inFixtures()
-	n.unusedFixtures()
 }
 
 // texts notes the fixtures that a line names.

@@ -189,8 +189,8 @@ func (u Unit) read(v string) (int64, error) {
 		}
 		return n, nil
 	case UnitRate:
-		var r Rate
-		if err := rate(func(r *Rate) *Rate { return r })(&r, v); err != nil {
+		r, err := ParseRate(v)
+		if err != nil {
 			return 0, err
 		}
 		return int64(r.Count) * 1e6 * int64(time.Second) / int64(r.Per), nil

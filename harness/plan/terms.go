@@ -223,6 +223,12 @@ var rateUnits = []struct {
 	per  time.Duration
 }{{"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}}
 
+// ParseRate reads a rate as a plan writes it: 50/s, 10/m or 3/h.
+func ParseRate(text string) (r Rate, err error) {
+	err = rate(func(r *Rate) *Rate { return r })(&r, text)
+	return r, err
+}
+
 // rate reads so many in a second, a minute or an hour.
 func rate[T any](at func(*T) *Rate) func(*T, string) error {
 	return func(to *T, v string) error {
