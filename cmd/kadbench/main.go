@@ -25,6 +25,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Run the conformance suite against targets."`
 	Cases   casesCmd   `cmd:"" help:"List the cases: id, level, clause, needs."`
 	Report  reportCmd  `cmd:"" help:"Make a report from the logs of runs: text, md, html, junit, tap, json."`
+	Compare compareCmd `cmd:"" help:"Say what changed between two logs: verdicts, digests, and figures with a test."`
 	Known   knownCmd   `cmd:"" help:"Write the failures of runs as known ones, or validate such files."`
 	Sim     simCmd     `cmd:"" help:"Simulate networks of the reference implementation, up to millions of nodes."`
 	Record  recordCmd  `cmd:"" help:"Write down what a target answers to a plan, or what a client asks."`

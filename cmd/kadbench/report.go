@@ -30,6 +30,8 @@ text is what check printed: what failed, then cases against targets where these 
 
 A log of simulations (kadbench sim) has the same forms: figures with needs and costs; in html also plots, of a sweep a panel for each figure; in junit and tap a test case for each need. Logs of the same plan are put side by side as points of a sweep are.
 
+A log of loads on sockets (kadbench bench) has them too: rates, latencies from when requests were due and from when they were sent, costs and what became of the requests, beside the first target; in html latency by percentile, what happened over time, and round by round. kadbench compare says which differences between two logs are more than chance.
+
 Examples:
 
     kadbench report kadbench-out/2026-01-02T15-04-05

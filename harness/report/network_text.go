@@ -11,11 +11,6 @@ import (
 
 // What a network on sockets took is told for each of its nodes, and several targets of one plan stand beside the first.
 
-// networked says whether any of the runs is of nodes on sockets.
-func (e *experiment) networked() bool {
-	return slices.ContainsFunc(e.Runs, func(s *Simulation) bool { return s.Target != "" })
-}
-
 // nodes is what each node took of the machine.
 func (e *experiment) nodes() grid {
 	g := grid{Head: append(cleaned(e.Axes), "nodes", "heap", "goroutines", "connections", "table", "join CPU", "CPU/op", "dials/op", "peak RSS"),
