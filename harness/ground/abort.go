@@ -43,7 +43,11 @@ func (f *Failure) Unwrap() error {
 }
 
 func (in *Instance) failure(err error) *Failure {
-	return &Failure{Seq: in.Seq, Count: in.Count, Group: in.Group, Text: clip(err.Error()), code: run.ExitCode(err)}
+	f := &Failure{Seq: in.Seq, Count: in.Count, Group: in.Group, Text: clip(err.Error())}
+	if errors.Is(err, run.ErrHarness) || errors.Is(err, ErrInterrupted) {
+		f.code = run.ExitCode(err)
+	}
+	return f
 }
 
 // ErrInterrupted ends a run from outside.
@@ -66,6 +70,16 @@ func abort(s Sync, why string) {
 type errAborted struct{ why string }
 
 func (e *errAborted) Error() string { return abortedBy + e.why }
+
+// reason is why the context of an instance has ended.
+func reason(ctx context.Context) error {
+	why := context.Cause(ctx)
+	var aborted *errAborted
+	if errors.As(why, &aborted) || errors.Is(why, ErrSync) {
+		return why
+	}
+	return ErrInterrupted // a signal, most often
+}
 
 // heed ends a context when the run is aborted. It returns when that or ctx has ended.
 func heed(ctx context.Context, s Sync, end context.CancelCauseFunc) {
@@ -94,6 +108,7 @@ func perform(ctx context.Context, in *Instance, e env) error {
 		case err = <-done:
 		case <-time.After(grace):
 			err = fmt.Errorf("still ran %v after the run had ended", grace)
+			e.Message("%v", err)
 		}
 	}
 	var crashed *crashed
@@ -103,11 +118,7 @@ func perform(ctx context.Context, in *Instance, e env) error {
 	case err == nil:
 		err = e.refused()
 	case ctx.Err() != nil: // what failed then, failed by it
-		if why := context.Cause(ctx); errors.Is(why, context.Canceled) {
-			err = ErrInterrupted
-		} else {
-			err = why
-		}
+		err = reason(ctx)
 	}
 	e.end(err)
 	return err

@@ -3,6 +3,7 @@ package ground
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -127,7 +128,7 @@ func openFiles(p *tgruntime.RunParams) (*files, error) {
 	form.LevelKey, form.NameKey, form.CallerKey = "", "", ""
 	form.EncodeTime = zapcore.EpochNanosTimeEncoder
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(form), zapcore.Lock(f.out), zapcore.InfoLevel)
-	f.log = zap.New(core).With(zap.String("group_id", p.TestGroupID), zap.String("run_id", p.TestRun))
+	f.log = zap.New(core, zap.ErrorOutput(zapcore.AddSync(io.Discard))).With(zap.String("group_id", p.TestGroupID), zap.String("run_id", p.TestRun))
 	return f, nil
 }
 

@@ -142,28 +142,30 @@ func eachLine(path string, each func([]byte) error) error {
 		return err
 	}
 	defer f.Close()
-	if err := lines(f, each); err != nil {
+	if _, err := lines(f, each); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }
 
-func lines(from io.Reader, each func([]byte) error) error {
+// lines calls for each line that is not too long, and says whether one was.
+func lines(from io.Reader, each func([]byte) error) (long bool, err error) {
 	in := bufio.NewReaderSize(from, longestLine)
-	for long := false; ; {
+	for within := false; ; {
 		line, err := in.ReadSlice('\n')
-		if !long && err == nil {
+		if !within && err == nil {
 			if err := each(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
-				return err
+				return long, err
 			}
 		}
 		switch {
 		case err == io.EOF: // a torn last line tells nothing
-			return nil
+			return long, nil
 		case err != nil && err != bufio.ErrBufferFull:
-			return err
+			return long, err
 		}
-		long = err != nil
+		within = err != nil
+		long = long || within
 	}
 }
 

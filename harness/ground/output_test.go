@@ -86,10 +86,11 @@ func FuzzEvent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var l life
-		require.NoError(t, lines(strings.NewReader(string(data)), func(line []byte) error {
+		_, err := lines(strings.NewReader(string(data)), func(line []byte) error {
 			point(line)
 			return l.event(line)
-		}))
+		})
+		require.NoError(t, err)
 		if l.ended == (l.State == "") {
 			t.Fatalf("ended: %v, state %q", l.ended, l.State)
 		}

@@ -1,0 +1,99 @@
+package ground
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// instance runs this program as Testground's local:exec would, and returns what its events and its exit status say.
+func instance(t *testing.T, change map[string]string) (outcome life, exit int, dir string) {
+	dir = t.TempDir()
+	env := map[string]string{
+		"TEST_PLAN": Plan, "TEST_CASE": "ping", "TEST_RUN": "dc0d", "TEST_GROUP_ID": "single", "TEST_GROUP_INSTANCE_COUNT": "1",
+		"TEST_INSTANCE_COUNT": "1", "TEST_INSTANCE_ROLE": "", "TEST_INSTANCE_PARAMS": "rounds=1|transport=tcp", "TEST_OUTPUTS_PATH": dir,
+		"TEST_TEMP_PATH": dir, "TEST_START_TIME": "2026-11-21T14:00:00Z", "TEST_SUBNET": "127.1.0.0/16", "TEST_SIDECAR": "false",
+		"TEST_DISABLE_METRICS": "true", "INFLUXDB_URL": "http://localhost:1", "SYNC_SERVICE_HOST": "127.0.0.1", "LOG_LEVEL": "error",
+	}
+	for name, value := range change {
+		env[name] = value
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self)
+	cmd.Env = []string{}
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	outcome.State = Incomplete
+	_, err = lines(out, outcome.event)
+	require.NoError(t, err)
+	err = cmd.Wait()
+	var failed *exec.ExitError
+	require.True(t, err == nil || errors.As(err, &failed), "%v", err)
+	return outcome, cmd.ProcessState.ExitCode(), dir
+}
+
+func TestAnInstanceOfTestground(t *testing.T) {
+	addr, _ := serveSync(t)
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	begun := time.Now()
+	o, exit, dir := instance(t, map[string]string{"SYNC_SERVICE_PORT": port})
+	assert.Less(t, time.Since(begun), time.Minute)
+	assert.Zero(t, exit)
+	assert.Equal(t, OK, o.State, o.Error)
+	assert.Equal(t, []int{1, 1}, []int{o.Seq, o.GroupSeq})
+	for _, name := range []string{"run.out", "run.err", "results.out", "diagnostics.out"} {
+		assert.FileExists(t, filepath.Join(dir, name))
+	}
+}
+
+func TestAnInstanceRefuses(t *testing.T) {
+	addr, _ := serveSync(t)
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name, value, want string
+		exit              int
+	}{
+		{"TEST_CASE", "none", `no such case: "none"`, 1},
+		{"TEST_INSTANCE_PARAMS", "rounds=many", `parameter rounds: "many" is no int: expected something like 20 (default "2")`, 1},
+		{"TEST_INSTANCE_PARAMS", "beta=3", `parameter beta: case ping has none of this name: expected rounds, transport, latency`, 1},
+		{"TEST_INSTANCE_PARAMS", "rounds=1|x", `parameter: "x" in TEST_INSTANCE_PARAMS: name=value was expected, each name once, and no | in a value`, 1},
+		{"TEST_INSTANCE_PARAMS", "transport=mem", `parameter transport: mem is a network within one process: expected it with instances as goroutines only`, 1},
+	} {
+		o, exit, _ := instance(t, map[string]string{"SYNC_SERVICE_PORT": port, c.name: c.value})
+		assert.Equal(t, Failed, o.State)
+		assert.Equal(t, c.want, o.Error)
+		assert.Equal(t, c.exit, exit)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	l.Close() // nobody listens there now
+	o, exit, _ := instance(t, map[string]string{"SYNC_SERVICE_PORT": port})
+	assert.Equal(t, 4, exit)
+	assert.Equal(t, Failed, o.State)
+	assert.Contains(t, o.Error, "harness: the sync service at 127.0.0.1:"+port+" cannot be reached: ")
+	assert.Contains(t, o.Error, "connection refused")
+
+	o, exit, _ = instance(t, map[string]string{"TEST_INSTANCE_COUNT": "many"})
+	assert.Equal(t, 2, exit)
+	assert.Equal(t, Incomplete, o.State, "there is nowhere to say so but stderr")
+	o, exit, _ = instance(t, map[string]string{"TEST_OUTPUTS_PATH": "/dev/null/outputs"})
+	assert.Equal(t, 4, exit)
+	assert.Equal(t, Incomplete, o.State)
+}
