@@ -21,6 +21,9 @@ var types = map[load.Kind]wire.Type{
 // defaultSize of a value, in bytes: an IPNS record has some 400, most others less.
 const defaultSize = 100
 
+// valid is what the value of a record under /v/ begins with, as every target's namespace of that name has it.
+const valid = "ok "
+
 // requests makes the frames of one worker's requests, in memory of its own.
 type requests struct {
 	seed  uint64
@@ -61,7 +64,7 @@ func (r *requests) make(op load.Op) ([]byte, wire.Type) {
 		if len(r.value) != size {
 			r.value = make([]byte, size)
 		}
-		copy(r.value, point[:])
+		copy(r.value[copy(r.value, valid):], point[:])
 		m.HasRecord, m.Record = true, wire.Record{Key: m.Key, Value: r.value}
 	}
 	r.frame = wire.AppendFrame(r.frame[:0], &m)

@@ -95,7 +95,8 @@ func (t *turn) open(ctx context.Context, seed uint64) error {
 				}
 			}
 			for s := range streams {
-				w := &worker{turn: t, client: c, tally: t.tallies[p%len(t.tallies)], requests: newRequests(t.Load.Seed, c.host.ID(), t.Sizes)}
+				w := &worker{turn: t, client: c, tally: t.tallies[p%len(t.tallies)], requests: newRequests(t.Load.Seed, c.host.ID(), t.Sizes),
+					asked: uint64(p*streams+s) * 37} // so that not all judge at the same time, or none in a short turn
 				t.workers[p*streams+s] = w
 				if err := w.prepare(ctx); err != nil {
 					return fmt.Errorf("stream %d of peer %d: %w", s+1, p+1, err)

@@ -34,7 +34,7 @@ type worker struct {
 	stream network.Stream
 	r      *bufio.Reader
 	buf    []byte
-	asked  int // answers that could be judged so far
+	asked  uint64 // answers that could be judged so far, and where in a round of them the worker begins
 
 	// The watch resets open when began is too long ago, so that no request needs a timer of its own.
 	began atomic.Int64 // nanoseconds since the turn began; 0: it rests
@@ -178,7 +178,7 @@ func (w *worker) judge(s shot, body []byte) {
 		return
 	}
 	w.asked++
-	if uint64(w.asked)*uint64(t.Judge)%1_000_000 < uint64(t.Judge) {
+	if w.asked*uint64(t.Judge)%1_000_000 < uint64(t.Judge) {
 		w.tally.judged(t.Truth.holds(w.requests.key, body))
 	}
 }
