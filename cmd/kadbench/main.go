@@ -28,6 +28,7 @@ type cli struct {
 	Compare compareCmd `cmd:"" help:"Say what changed between two logs: verdicts, digests, and figures with a test."`
 	Known   knownCmd   `cmd:"" help:"Write the failures of runs as known ones, or validate such files."`
 	Sim     simCmd     `cmd:"" help:"Simulate networks of the reference implementation, up to millions of nodes."`
+	Bench   benchCmd   `cmd:"" help:"Load targets on real sockets, or measure networks of real nodes."`
 	Record  recordCmd  `cmd:"" help:"Write down what a target answers to a plan, or what a client asks."`
 	Replay  replayCmd  `cmd:"" help:"Hold a recorded exchange against a target, and show the first difference."`
 	Serve   serveCmd   `cmd:"" help:"Run the reference node as a server."`
@@ -61,7 +62,7 @@ func main() {
 }
 
 // main runs the command and returns the exit code: 0 ok, 1 failed, 2 usage or nothing matched, 3 a target could not be
-// reached, 4 the harness itself, 5 a need of a simulation was missed, 130 interrupted.
+// reached, 4 the harness itself, 5 a need was missed, 130 interrupted.
 func (a *app) main(args []string) int {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("kadbench"), kong.Description(description),

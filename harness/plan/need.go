@@ -193,7 +193,7 @@ func (u Unit) read(v string) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		return int64(r.Count) * 1e6 * int64(time.Second) / int64(r.Per), nil
+		return int64(r.Count) * 1e6 / int64(r.Per/time.Second), nil
 	case UnitSize:
 		n, ok := parseNumber(v)
 		if !ok || n.Kind != KindNumber || n.Num < 0 {

@@ -111,6 +111,18 @@ func TestKindOfWorld(t *testing.T) {
 	assert.Zero(t, parse(t, head+"peer T target\n").Kind())
 }
 
+// TestRateOfNeed: of whatever size, and in whatever unit, it is millionths of one a second.
+func TestRateOfNeed(t *testing.T) {
+	for text, want := range map[string]int64{"10000000/s": 10_000_000_000_000, "600000/m": 10_000_000_000, "36/h": 10_000, "1/m": 16_666} {
+		p, err := plan.Parse("load/x.plan", []byte("id load/x\nworld real\nload PING closed for=5s\nneed rate>="+text+"\n"))
+		require.NoError(t, err)
+		assert.Equal(t, want, p.Simulations()[0].Needs[0].Value, text)
+		require.NoError(t, plan.CheckWorld(p), "it has no prose, and can be run")
+	}
+	_, err := plan.ParseRate("5")
+	assert.ErrorContains(t, err, "a rate was expected")
+}
+
 // TestSweepOfLoad: what all lines share stands by itself, and so does any word of a load's only line.
 func TestSweepOfLoad(t *testing.T) {
 	point := func(script string) *plan.Simulation {
