@@ -17,9 +17,9 @@ var churn = &Case{
 		Param{"rounds", "int", "", "3", "How many rounds there are."},
 		Param{"leave", "float", "", "0.2", "The share of instances that leave in a round; seeds stay."},
 		Param{"lookups", "int", "", "3", "How many an instance does in a round."},
-		minSuccess, Param{"min_recall", "float", "", "0.8", "The mean share of the true answers that must be found."}, maxP99,
+		minSuccess, Param{"min_recall", "float", "", "0.8", "The mean share of the true answers that must be found."}, maxP99("lookup_ms"),
 	),
-	Run: onNetwork(func(ctx context.Context, p *party) error {
+	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		rounds, leave, lookups := p.in.Params.Int("rounds"), p.in.Params.Float("leave"), p.in.Params.Int("lookups")
 		switch {
 		case rounds < 1:

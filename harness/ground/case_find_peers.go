@@ -17,9 +17,9 @@ var findPeers = &Case{
 	Min:   2, Max: 10_000, Default: 16,
 	Params: with(
 		Param{"n_find_peers", "int", "peers", "5", "How many an instance looks for."},
-		minSuccess, maxP99,
+		minSuccess, maxP99("lookup_ms"),
 	),
-	Run: onNetwork(func(ctx context.Context, p *party) error {
+	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		n := p.in.Params.Int("n_find_peers")
 		if n < 1 {
 			return refuse(p.in.Params, "n_find_peers", "1 or more")

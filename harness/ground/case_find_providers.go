@@ -16,9 +16,9 @@ var findProviders = &Case{
 		Param{"record_count", "int", "keys", "5", "How many keys begin at an instance, which announces them first."},
 		Param{"providers", "int", "instances", "1", "How many instances announce a key: the first, and those after it."},
 		Param{"search_records", "int", "keys", "5", "For how many keys of others an instance looks."},
-		minSuccess, minRecall, maxP99,
+		minSuccess, minRecall, maxP99("lookup_ms"),
 	),
-	Run: onNetwork(func(ctx context.Context, p *party) error {
+	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		count, searched, err := p.recordCounts()
 		if err != nil {
 			return err

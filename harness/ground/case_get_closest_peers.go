@@ -13,9 +13,9 @@ var getClosestPeers = &Case{
 	Min:   2, Max: 10_000, Default: 16,
 	Params: with(
 		Param{"lookups", "int", "", "5", "How many an instance does, one after the other."},
-		minSuccess, minRecall, maxP99,
+		minSuccess, minRecall, maxP99("lookup_ms"),
 	),
-	Run: onNetwork(func(ctx context.Context, p *party) error {
+	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		n := p.in.Params.Int("lookups")
 		if n < 1 {
 			return refuse(p.in.Params, "lookups", "1 or more")

@@ -14,9 +14,9 @@ var storeGetValue = &Case{
 	Params: with(
 		Param{"record_count", "int", "records", "5", "How many an instance puts."},
 		Param{"search_records", "int", "records", "5", "How many of other instances it gets."},
-		minSuccess, maxP99,
+		minSuccess, maxP99("get_ms"),
 	),
-	Run: onNetwork(func(ctx context.Context, p *party) error {
+	Run: onNetwork("get_ms", func(ctx context.Context, p *party) error {
 		count, searched, err := p.recordCounts()
 		if err != nil {
 			return err

@@ -38,7 +38,7 @@ var common = []Param{
 	{"seeds", "int", "peers", "3", "The first so many servers are the seeds."},
 	{"join", "string", "", "self", "How an instance joins: self (it looks for itself) or full (it refreshes its whole table too)."},
 	{"window", "int", "instances", "16", "So many join at once."},
-	{"spread", "duration", "", "0s", "The operations of the instances begin within that time, by chance."},
+	{"pace", "duration", "", "100ms", "The operations of the instances begin by chance within this time for each of them: within 10 s if they are 100."},
 	{"seed", "int", "", "1", "Of identities, keys and choices."},
 	{"op_timeout", "duration", "", "1m", "Of one operation, which has failed then."},
 	{"timeout", "duration", "", "9m", "Of the whole case; Testground's own limit is 10 minutes."},
@@ -48,18 +48,26 @@ var common = []Param{
 var (
 	minSuccess = Param{"min_success", "float", "", "0.95", "The share of operations that must succeed."}
 	minRecall  = Param{"min_recall", "float", "", "0.9", "The mean share of the true answers that must be found."}
-	maxP99     = Param{"max_p99_ms", "float", "ms", "0", "The 99th percentile of the times may be so much; 0: any."}
 )
 
-// with is the common parameters and those of a case, one of which may take the place of a common one.
+const maxP99Name = "max_p99_ms"
+
+// maxP99 is the threshold of the times which a point has.
+func maxP99(point string) Param {
+	return Param{maxP99Name, "float", "ms", "0", "The 99th percentile of " + point + " may be so much; 0: any."}
+}
+
+// with is the common parameters and those of a case. One of a common name takes its place.
 func with(own ...Param) []Param {
-	var all []Param
-	for _, c := range common {
-		if !slices.ContainsFunc(own, func(o Param) bool { return o.Name == c.Name }) {
-			all = append(all, c)
+	all := slices.Clone(common)
+	for _, o := range own {
+		if i := slices.IndexFunc(all, func(c Param) bool { return c.Name == o.Name }); i >= 0 {
+			all[i] = o
+		} else {
+			all = append(all, o)
 		}
 	}
-	return append(all, own...)
+	return all
 }
 
 // settings are what the cases on a network have in common.
@@ -77,7 +85,7 @@ type settings struct {
 	seeds    int
 	join     string
 	window   int
-	spread   time.Duration
+	pace     time.Duration
 
 	seed    uint64
 	timeout time.Duration // of the whole case
@@ -91,7 +99,7 @@ func readSettings(p Params) (settings, error) {
 		k:         p.Int("k"), alpha: p.Int("alpha"), beta: p.Int("beta"),
 		client: p.Bool("client_mode"), clients: p.Float("clients"),
 		latency: p.Duration("latency"), refresh: p.Duration("refresh"),
-		strategy: p.Text("bs_strategy"), seeds: p.Int("seeds"), join: p.Text("join"), window: p.Int("window"), spread: p.Duration("spread"),
+		strategy: p.Text("bs_strategy"), seeds: p.Int("seeds"), join: p.Text("join"), window: p.Int("window"), pace: p.Duration("pace"),
 		seed: uint64(p.Int("seed")), timeout: p.Duration("timeout"), patient: p.Duration("op_timeout"),
 	}
 	for _, c := range []struct {
@@ -110,7 +118,7 @@ func readSettings(p Params) (settings, error) {
 		{"seeds", s.seeds > 0, "1 or more"},
 		{"join", s.join == joinSelf || s.join == joinFull, "self or full"},
 		{"window", s.window > 0, "1 or more"},
-		{"spread", s.spread >= 0, "0s or more"},
+		{"pace", s.pace >= 0, "0s or more"},
 		{"op_timeout", s.patient > 0, "more than 0s"},
 		{"timeout", s.timeout > 0, "more than 0s"},
 	} {

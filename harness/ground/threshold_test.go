@@ -9,15 +9,17 @@ import (
 )
 
 func TestTallyIsJudged(t *testing.T) {
-	c := &Case{Params: []Param{minSuccess, minRecall, maxP99}}
+	c := &Case{Params: []Param{minSuccess, minRecall, maxP99("lookup_ms")}}
 	tallied := func(ok, failed int, recall float64) *tally {
 		var a, b tally
 		for range ok {
-			a.add(true, 5*time.Millisecond)
+			a.add(true)
+			a.took(5 * time.Millisecond)
 			a.recalled(recall)
 		}
 		for range failed {
-			b.add(false, 800*time.Millisecond)
+			b.add(false)
+			b.took(800 * time.Millisecond)
 		}
 		a.merge(b)
 		return &a
@@ -35,7 +37,7 @@ func TestTallyIsJudged(t *testing.T) {
 		{"too little was found", tallied(4, 0, 0.5), Params{"min_success": "0", "min_recall": "0.75", "max_p99_ms": "0"},
 			[]string{"threshold missed: recall is 0.500, the mean of 4 operations, expected at least min_recall 0.75"}},
 		{"the slowest are those that failed", tallied(4, 1, 1), Params{"min_success": "0", "min_recall": "0", "max_p99_ms": "500"},
-			[]string{"threshold missed: the 99th percentile of 5 operations is 800.000 ms, expected at most max_p99_ms 500"}},
+			[]string{"threshold missed: the 99th percentile of 5 times is 800.000 ms, expected at most max_p99_ms 500"}},
 		{"both at once", tallied(1, 1, 0), Params{"min_success": "1", "min_recall": "1", "max_p99_ms": "0"}, []string{"1 of 2 operations", "recall is 0.000"}},
 		{"nothing was done", new(tally), Params{"min_success": "0", "min_recall": "0", "max_p99_ms": "0"},
 			[]string{"threshold missed: no operation was tried, expected one or more"}},

@@ -1,0 +1,180 @@
+package ground
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// play runs a case with its instances as goroutines.
+func play(t *testing.T, c *Case, n int, params map[string]string, groups ...Group) (*Run, error) {
+	t.Helper()
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	all := map[string]string{}
+	if c.param("pace") != nil {
+		all["pace"] = "0s" // which keeps a machine free that these few do not fill
+	}
+	for name, value := range params {
+		all[name] = value
+	}
+	return Local(t.Context(), Config{Case: c.Name, Instances: n, Groups: groups, Params: all, Out: t.TempDir()})
+}
+
+// points are those of a name of all instances.
+func (r *Run) points(name string) (values []float64) {
+	for _, o := range r.Instances {
+		for _, p := range o.Points {
+			if p.Name == name {
+				values = append(values, p.Value)
+			}
+		}
+	}
+	return values
+}
+
+func points(t *testing.T, r *Run, name string, count int) {
+	t.Helper()
+	assert.Len(t, r.points(name), count, "points %s", name)
+}
+
+// pair is two implementations in one network.
+var pair = []Group{{ID: "ref", Count: 3, Params: map[string]string{"kind": "ref"}}, {ID: "go", Count: 3, Params: map[string]string{"kind": "go"}}}
+
+// TestCases: each passes with instances of both implementations on TCP, and with some clients in memory, and has measured what
+// it is for.
+func TestCases(t *testing.T) {
+	for _, x := range []struct {
+		c        *Case
+		measured map[string]int // by how many of each there are for an instance; -1: an unknown number
+	}{
+		{bootstrapNetwork, map[string]int{"lookup_ms": 2}},
+		{churn, map[string]int{"lookup_ms": -1, "found_dead": -1, "rejoin_ms": -1}},
+		{findPeers, map[string]int{"lookup_ms": -1}},
+		{findProviders, map[string]int{"provide_ms": 5, "lookup_ms": 5, "recall": 5, "first_provider_ms": 5}},
+		{getClosestPeers, map[string]int{"lookup_ms": 5, "recall": 5, "found": 5}},
+		{provideStress, map[string]int{"provide_ms": 40, "provides_per_s": 1, "lookup_ms": 10}},
+		{storeGetValue, map[string]int{"put_ms": 5, "get_ms": 5}},
+	} {
+		for where, params := range map[string]map[string]string{
+			"on TCP":    {"leave": "0.5"},
+			"in memory": {"leave": "0.5", "transport": "mem", "clients": "0.34"},
+		} {
+			if x.c != churn {
+				delete(params, "leave")
+			}
+			t.Run(x.c.Name+" "+where, func(t *testing.T) {
+				r, err := play(t, x.c, 0, params, pair...)
+				require.NoError(t, err)
+				n := len(r.Instances)
+				require.Equal(t, 6, n)
+				for _, name := range []string{"bootstrap_ms", "table_entries"} {
+					points(t, r, name, n)
+				}
+				points(t, r, "group_success", 2)
+				points(t, r, "group_p99_ms", 2)
+				for name, each := range x.measured {
+					if each < 0 {
+						assert.NotEmpty(t, r.points(name), "points %s", name)
+					} else {
+						points(t, r, name, each*n)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestConformance: the smoke cases, shared among those who judge, find nothing wrong with either implementation.
+func TestConformance(t *testing.T) {
+	r, err := play(t, conformance, 0, nil, pair...)
+	require.NoError(t, err)
+	sum := func(name string) (total float64) {
+		for _, v := range r.points(name) {
+			total += v
+		}
+		return total
+	}
+	ids, err := smoke()
+	require.NoError(t, err)
+	assert.EqualValues(t, 2*len(ids), sum("cases_passed")+sum("cases_warned")+sum("cases_unsupported"), "each case once for each implementation")
+	assert.Greater(t, sum("cases_passed"), float64(len(ids)))
+	points(t, r, "judging_ms", 4)
+}
+
+// TestThresholds: what a case demands and does not get fails it, in words.
+func TestThresholds(t *testing.T) {
+	for _, x := range []struct {
+		c      *Case
+		params map[string]string
+		want   string
+	}{
+		{getClosestPeers, map[string]string{"min_recall": "1.1"},
+			"threshold missed: recall is 1.000, the mean of 20 operations, expected at least min_recall 1.1"},
+		{findPeers, map[string]string{"min_success": "1.5"},
+			"threshold missed: 12 of 12 operations succeeded (1.000), expected at least min_success 1.5"},
+		{storeGetValue, map[string]string{"max_p99_ms": "0.000001"}, "expected at most max_p99_ms 1e-06"},
+		{bootstrapNetwork, map[string]string{"min_table": "3", "k": "1", "settle": "10ms", "min_recall": "2"}, "threshold missed: "},
+		{storeGetValue, map[string]string{"op_timeout": "1ns"}, "join: "},
+		{churn, map[string]string{"timeout": "1ms"}, "the case took longer than its timeout, 1ms"},
+		{conformance, map[string]string{"cases": "nonsense/*"}, "no case matches"},
+	} {
+		t.Run(x.c.Name, func(t *testing.T) {
+			params := map[string]string{}
+			if x.c != conformance {
+				params["transport"] = "mem"
+			}
+			for name, value := range x.params {
+				params[name] = value
+			}
+			_, err := play(t, x.c, 4, params)
+			assert.ErrorContains(t, err, x.want)
+		})
+	}
+}
+
+// TestRefuses: a value that no case can work with is named, with what was expected.
+func TestRefuses(t *testing.T) {
+	for _, x := range []struct {
+		c                     *Case
+		name, value, expected string
+	}{
+		{getClosestPeers, "transport", "pigeon", "tcp, quic or mem"},
+		{getClosestPeers, "bs_strategy", "3", "seeds, one, random or ring"},
+		{getClosestPeers, "join", "later", "self or full"},
+		{getClosestPeers, "k", "-1", "0 or more"},
+		{getClosestPeers, "clients", "2", "a share from 0 to 1"},
+		{getClosestPeers, "clients", "1", "0 of 4 instances are servers, expected 2 or more"},
+		{getClosestPeers, "kind", "rust", "expected ref or go"},
+		{getClosestPeers, "lookups", "0", "1 or more"},
+		{findPeers, "n_find_peers", "0", "1 or more"},
+		{storeGetValue, "record_count", "0", "1 or more"},
+		{findProviders, "providers", "4", "1 to 3, so that someone is left to look"},
+		{provideStress, "concurrency", "257", "1 to 256"},
+		{churn, "leave", "1", "a share from 0 on, below 1"},
+		{bootstrapNetwork, "min_table", "4", "0 to 3, as many as there are others"},
+		{conformance, "transport", "mem", "the puppets have sockets"},
+		{conformance, "profile", "best", "best"},
+		{conformance, "jobs", "0", "1 to 64"},
+	} {
+		t.Run(x.name+" "+x.value, func(t *testing.T) {
+			_, err := play(t, x.c, 4, map[string]string{x.name: x.value})
+			assert.ErrorContains(t, err, x.expected)
+		})
+	}
+}
+
+// TestStrategies: by whatever door the instances enter, the network is one.
+func TestStrategies(t *testing.T) {
+	for _, strategy := range []string{toSeeds, toOne, toRandom, toRing} {
+		for _, window := range []string{"1", "16"} {
+			t.Run(strategy+" "+window, func(t *testing.T) {
+				_, err := play(t, getClosestPeers, 8, map[string]string{
+					"transport": "mem", "bs_strategy": strategy, "seeds": "2", "window": window, "min_recall": "1", "min_success": "1",
+				})
+				assert.NoError(t, err)
+			})
+		}
+	}
+}
