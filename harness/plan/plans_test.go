@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -142,16 +143,59 @@ func firstDifference(a, b string) (string, string) {
 // maxQuick is the largest world that runs in seconds, and so wherever the tests run.
 const maxQuick = 10_000
 
-// TestSimulationsOfSuite: each is told by the page of the plans, compares its digest, and says so if it takes long.
-func TestSimulationsOfSuite(t *testing.T) {
+// told is the text of the tables of the page of the plans.
+func told(t *testing.T) (table string) {
 	page, err := os.ReadFile("../../plans/README.md")
 	require.NoError(t, err)
-	table := ""
 	for line := range strings.Lines(string(page)) {
 		if strings.HasPrefix(line, "| `") {
 			table += line
 		}
 	}
+	return table
+}
+
+// Bounds of the loads and networks that the suite carries, so that a run of one is over before a person wonders: of a turn,
+// and of a network that is not slow.
+const (
+	maxTurn  = 12 * time.Second
+	maxNodes = 50
+)
+
+// TestRealPlansOfSuite: each is told by the page of the plans, is of the kind of its directory, and ends soon.
+func TestRealPlansOfSuite(t *testing.T) {
+	table := told(t)
+	kinds := map[string]plan.WorldKind{"load": plan.LoadWorld, "network": plan.NetworkWorld}
+	require.Len(t, kinds, len(plans.Real))
+	for _, dir := range plans.Real {
+		all, err := plan.LoadAll(plans.FS, dir, "plans/")
+		require.NoError(t, err)
+		require.NotEmpty(t, all)
+		for _, p := range all {
+			assert.Equal(t, kinds[dir], p.Kind(), p.File)
+			assert.True(t, strings.HasPrefix(p.Header.ID, dir+"/"), p.File)
+			assert.Equal(t, 1, strings.Count(table, "`"+p.Header.ID+"`"), "%s in plans/README.md", p.Header.ID)
+			question, _, _ := strings.Cut(p.Prose, "\n")
+			assert.True(t, strings.HasSuffix(question, "?"), "%s: it asks a question first", p.File)
+			for _, s := range p.Simulations() {
+				assert.NotEmpty(t, s.Needs, p.File)
+				assert.Equal(t, s.World.Nodes > maxNodes, p.Header.Slow, "%s: %d nodes", p.File, s.World.Nodes)
+				for _, l := range s.Loads {
+					assert.NotZero(t, l.For, p.File)
+					if dir == "load" {
+						assert.LessOrEqual(t, l.Warmup+l.From+l.For, maxTurn, p.File)
+					} else {
+						assert.LessOrEqual(t, l.From+l.For, 30*time.Second, p.File)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestSimulationsOfSuite: each is told by the page of the plans, compares its digest, and says so if it takes long.
+func TestSimulationsOfSuite(t *testing.T) {
+	table := told(t)
 	all, err := plan.LoadAll(plans.FS, "sim", "plans/")
 	require.NoError(t, err)
 	require.NotEmpty(t, all)
