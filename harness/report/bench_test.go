@@ -111,8 +111,10 @@ func TestBenchCutAnywhere(t *testing.T) {
 		var b bytes.Buffer
 		require.NoError(t, Text(&b, l, Options{}))
 		assert.Contains(t, b.String(), "the run did not end", "cut at byte %d", at)
-		require.NoError(t, HTML(&b, l, Options{}))
 		assert.NotContains(t, b.String(), "NaN", "cut at byte %d", at)
+		if l.measures() {
+			require.NoError(t, HTML(&b, l, Options{}), "JSON has no NaN: cut at byte %d", at)
+		}
 	}
 }
 

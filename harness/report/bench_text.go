@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/kadbench/kadbench/harness/record"
@@ -73,14 +74,15 @@ func (t *trial) write(w io.Writer, l *Log, o Options) {
 // maxIntervals are listed: two lines for each target are as much as anybody reads.
 const maxIntervals = 8
 
-// version is what a target said of itself.
+// version is what a target said of itself; in joined logs it may be several.
 func (t *trial) version(target string) string {
+	var versions []string
 	for _, b := range t.Runs {
-		if b.Target == target && b.Version != "" {
-			return b.Version
+		if b.Target == target && b.Version != "" && !slices.Contains(versions, b.Version) {
+			versions = append(versions, b.Version)
 		}
 	}
-	return ""
+	return strings.Join(versions, ", ")
 }
 
 // note is a sentence that begins with the word, wrapped.

@@ -12,6 +12,17 @@
 // plot of each figure along a sweep, over simulated time and over operations, each with the table of its numbers. The page
 // holds uPlot 1.6.32 (assets/uplot.js, MIT license), which draws.
 //
+// A log of loads on sockets has tables of what was answered at what cost, of latencies from when requests were due beside
+// those from when they were sent, and of what became of all requests, each with a row for each target; then in sentences
+// what makes the figures less than they look. Networks on sockets are simulations whose nodes cost something:
+// several targets of a plan stand beside the first.
+//
+// Compare tells what changed between two logs, and which differences are more than chance; Benchfmt hands the same samples to
+// benchstat:
+//
+//	found := report.Compare([]*report.Log{before}, []*report.Log{after}, 0.05)
+//	err = found.Write(os.Stdout, report.Options{})
+//
 // What peers and target programs said stands in a log as it came. Reports print it with its control characters
 // escaped, so that no peer writes on the reader's terminal.
 package report

@@ -30,17 +30,17 @@ var files embed.FS
 // scripts in the order in which they are joined.
 var scripts = []string{"html/dom.js", "html/base.js", "html/matrix.js", "html/frames.js", "html/case.js", "html/clauses.js", "html/main.js"}
 
-// ErrMixed says that a page shows either the verdicts on cases or simulations.
-var ErrMixed = errors.New("report: html: a page for logs of cases, or for logs of simulations, was expected; give them apart")
+// ErrMixed says that a page shows either the verdicts on cases or the figures of simulations and loads.
+var ErrMixed = errors.New("report: html: a page for logs of cases, or for logs of simulations and loads, was expected; give them apart")
 
-// HTML writes the log as one page: the matrix of cases and targets, or the plots of simulations.
+// HTML writes the log as one page: the matrix of cases and targets, or the plots of simulations and loads.
 func HTML(w io.Writer, l *Log, o Options) error {
 	o = o.withDefaults(l)
 	switch {
-	case len(l.Simulations) > 0 && len(l.Results) > 0:
+	case l.measures() && len(l.Results) > 0:
 		return ErrMixed
-	case len(l.Simulations) > 0:
-		return simulations(w, l)
+	case l.measures():
+		return measured(w, l)
 	}
 	found, err := l.exchanges()
 	if err != nil {
@@ -82,7 +82,7 @@ func frame(w io.Writer, page string, scripts, styles []string, f framed) error {
 	if err != nil {
 		return err
 	}
-	t, err := template.New(page).ParseFS(files, "html/frame.html", "html/"+page)
+	t, err := template.New(page).ParseFS(files, "html/frame.html", "html/bench.html", "html/"+page)
 	if err != nil {
 		return fmt.Errorf("report: html: %w", err)
 	}

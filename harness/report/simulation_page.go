@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/kadbench/kadbench/harness/record"
@@ -18,9 +19,9 @@ const maxPlotted = 1000
 // maxPageRuns of a plan are in the page: a run takes some 30 KiB, and a page of 20 MiB is as much as a browser opens at once.
 const maxPageRuns = 600
 
-// The page of simulations: uPlot draws, and what it draws stands as a table too.
+// The page of simulations and loads: uPlot draws, and what it draws stands as a table too.
 var (
-	simulationScripts = []string{"html/dom.js", "assets/uplot.js", "html/quantity.js", "html/plot.js", "html/sweep.js", "html/run.js", "html/simulation.js"}
+	simulationScripts = []string{"html/dom.js", "assets/uplot.js", "html/quantity.js", "html/plot.js", "html/sweep.js", "html/run.js", "html/bench.js", "html/simulation.js"}
 	simulationStyles  = []string{"html/style.css", "assets/uplot.css", "html/simulation.css"}
 )
 
@@ -28,12 +29,15 @@ var (
 type simPage struct {
 	Verdict     string          `json:"-"`
 	Runs        []pageRun       `json:"-"`
+	Simulated   bool            `json:"-"` // some times in it are
 	Experiments []simExperiment `json:"experiments"`
+	Trials      []pageTrial     `json:"trials"`
 }
 
 type simExperiment struct {
 	ID       string    `json:"-"` // of its section
 	Plan     string    `json:"plan"`
+	What     string    `json:"-"` // Simulation or Network
 	Prose    string    `json:"-"`
 	Axes     []string  `json:"axes"`
 	Kinds    []string  `json:"kinds"`
@@ -43,6 +47,9 @@ type simExperiment struct {
 	Held     int       `json:"-"`
 	Outcomes grid      `json:"-"`
 	Costs    grid      `json:"-"`
+	Nodes    grid      `json:"-"` // of networks on sockets: what each took
+	Ratios   grid      `json:"-"` // by which the first target's figures are to be multiplied
+	Shares   []string  `json:"-"` // where their processor time went
 	Runs     []simRun  `json:"runs"`
 }
 
@@ -52,6 +59,7 @@ type simNeed struct {
 
 type simRun struct {
 	Name    string          `json:"name"` // of its point; of a single run that of its plan
+	Target  string          `json:"target,omitempty"`
 	Point   []string        `json:"point"`
 	Seed    string          `json:"seed"`
 	Nodes   int             `json:"nodes"`
@@ -61,8 +69,8 @@ type simRun struct {
 	Outcome *record.Outcome `json:"outcome"`
 }
 
-// simulations writes the page of a log that has simulations.
-func simulations(w io.Writer, l *Log) error {
+// measured writes the page of a log that has simulations, loads or both.
+func measured(w io.Writer, l *Log) error {
 	data := newSimPage(l)
 	var chunks bytes.Buffer
 	chunks.WriteString(`<script type="application/json" id="data">`)
@@ -75,14 +83,18 @@ func simulations(w io.Writer, l *Log) error {
 }
 
 func newSimPage(l *Log) *simPage {
-	p := &simPage{Runs: l.pageRuns(), Verdict: l.verdict()}
+	p := &simPage{Runs: l.pageRuns(), Verdict: l.verdict(), Experiments: []simExperiment{}, Trials: l.pageTrials()}
 	for i, e := range l.experiments() {
 		first := e.Runs[0]
 		var left string
 		if all := len(e.Runs); all > maxPageRuns {
 			e.Runs, left = e.Runs[:maxPageRuns], fmt.Sprintf("The first %d of %d runs are shown; the log has all.", maxPageRuns, all)
 		}
-		x := simExperiment{ID: fmt.Sprintf("plan-%d", i), Plan: Clean(e.Plan), Prose: Clean(first.Prose), Axes: []string{}, Kinds: []string{}, Outcomes: e.outcomes(), Costs: e.costs()}
+		x := simExperiment{ID: fmt.Sprintf("plan-%d", i), Plan: Clean(e.Plan), Prose: Clean(first.Prose), Axes: []string{}, Kinds: []string{}, Outcomes: e.outcomes(), Costs: e.costs(),
+			What: "Network", Nodes: e.nodes(), Ratios: e.ratios()}
+		if first.Target == "" {
+			x.What, p.Simulated = "Simulation", true
+		}
 		if left != "" {
 			x.Broken = append(x.Broken, left)
 		}
@@ -93,6 +105,9 @@ func newSimPage(l *Log) *simPage {
 			x.Kinds = append(x.Kinds, Clean(k))
 		}
 		x.Facts = append(x.Facts, count(uint64(first.Nodes))+" nodes", fmt.Sprintf("seed %d", first.Seed))
+		if first.Target != "" && !slices.Contains(e.Axes, "target") {
+			x.Facts = append(x.Facts, Clean(first.Target))
+		}
 		if first.For > 0 {
 			x.Facts = append(x.Facts, "for "+span(first.For))
 		}
@@ -102,6 +117,9 @@ func newSimPage(l *Log) *simPage {
 		for _, s := range e.Runs {
 			if why := s.Broken(); why != "" {
 				x.Broken = append(x.Broken, Clean(e.which(s)+why))
+			}
+			if n := s.nodeCost(); n != nil && len(n.Shares) > 0 {
+				x.Shares = append(x.Shares, Clean(e.which(s))+shares(n))
 			}
 			x.needs(e, s)
 			x.Runs = append(x.Runs, newSimRun(e, s))
@@ -123,23 +141,13 @@ func (x *simExperiment) needs(e *experiment, s *Simulation) {
 				continue
 			}
 		}
-		word, _ := needWord(n.Verdict)
-		one := simNeed{Run: Clean(settings(s.Point)), Text: Clean(n.Text), Got: Clean(n.Got), Why: Clean(n.Why), Line: Clean(n.Line), Word: word}
-		switch n.Verdict {
-		case record.Pass:
-			one.Class = "pass"
-		case record.Skipped:
-			one.Class = "skipped"
-		default:
-			one.Class, one.Repeat = "fail", Clean(s.Repeat)
-		}
-		x.Needs = append(x.Needs, one)
+		x.Needs = append(x.Needs, pageNeed(Clean(settings(s.Point)), n, s.Repeat))
 	}
 }
 
 // newSimRun is a run with its texts cleaned and its samples thinned out.
 func newSimRun(e *experiment, s *Simulation) simRun {
-	r := simRun{Name: Clean(settings(s.Point)), Point: []string{}, Seed: fmt.Sprint(s.Seed), Nodes: s.Nodes, Repeat: Clean(s.Repeat), Samples: []record.Sample{}}
+	r := simRun{Name: Clean(settings(s.Point)), Target: Clean(s.Target), Point: []string{}, Seed: fmt.Sprint(s.Seed), Nodes: s.Nodes, Repeat: Clean(s.Repeat), Samples: []record.Sample{}}
 	if r.Name == "" {
 		r.Name = Clean(s.Plan)
 	}
@@ -161,6 +169,11 @@ func newSimRun(e *experiment, s *Simulation) simRun {
 	}
 	o := *s.Outcome
 	o.Needs, o.Figures, o.Digest, o.Error = nil, nil, Clean(o.Digest), Clean(o.Error)
+	if o.Cost.Nodes != nil {
+		n := *o.Cost.Nodes
+		n.Shares = nil // a table shows them
+		o.Cost.Nodes = &n
+	}
 	for _, f := range s.Outcome.Figures {
 		f.Kind = Clean(f.Kind)
 		misses := f.Misses

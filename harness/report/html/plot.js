@@ -20,11 +20,13 @@ function union(lines) {
   return {xs, rows: lines.map((l, i) => ({name: l.name, c: colourOf(l.c ?? i), i: l.c ?? i, v: spread(l, l.v), low: spread(l, l.low), high: spread(l, l.high), note: spread(l, l.note)}))};
 }
 
-// reach is the range of y that lines need, with their intervals. Shares near 1 are not drawn from 0.
+// reach is the range of y that lines need, with their intervals. Shares near 1 are not drawn from 0; an axis of logarithms
+// goes from a power of ten to another.
 function reach(rows, y) {
   const all = rows.flatMap(r => [...r.v, ...r.low, ...r.high]).filter(v => v !== null);
   let low = Math.min(...all), high = Math.max(...all);
   if (!all.length) return [0, 1];
+  if (y.log) return [10 ** Math.floor(Math.log10(Math.min(...all.filter(v => v > 0)))), 10 ** Math.ceil(Math.log10(high) + 1e-9)];
   if (y.share && low > 0.5) {
     const room = low === 1 ? 0.02 : Math.max((1 - low) * 1.15, 1e-5);
     return [1 - room, 1 + room * 0.06];
@@ -35,10 +37,10 @@ function reach(rows, y) {
 }
 
 // plot makes a figure. what: {title, about, x, y, lines, range, kind}
-//   x: {label, format, names (of the whole numbers from 0 on), ticks, steps}
-//   y: {label, format, tick (on the axis, if not by format), share, steps}
+//   x: {label, format, names (of the whole numbers from 0 on), loose (these have no order: points are not joined), ticks, steps}
+//   y: {label, format, tick (on the axis, if not by format), share, steps, log}
 //   lines: [{name, at: [x…], v: [y…], low, high, note (in the place of a value), c (its colour)}]; low and high are whiskers
-//   kind: 'bins' draws steps that hold to the next x; 'points' marks each value; else a line
+//   kind: 'bins' draws steps that hold to the next x; 'bars' a bar for each line, which has one value; 'points' marks each value; else a line
 function plot(what) {
   const {x, y} = what, {xs, rows} = union(what.lines);
   const some = rows.some(r => r.v.some(v => v !== null));
@@ -64,16 +66,16 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
 });
 
 function options(what, xs, rows, wide) {
-  const {x, y} = what, bins = what.kind === 'bins', dash = r => dashes[(what.kind === 'points' ? r.i : Math.floor(r.i / colours)) % dashes.length], range = what.range || reach(rows, y);
+  const {x, y} = what, bins = what.kind === 'bins', bars = what.kind === 'bars', dash = r => dashes[(what.kind === 'points' ? r.i : Math.floor(r.i / colours)) % dashes.length], range = what.range || reach(rows, y);
   const ink = colour('--dim'), grid = {stroke: colour('--line'), width: 1}, font = '12px system-ui, sans-serif';
   const axis = {stroke: ink, grid, ticks: {...grid, size: 5}, gap: 3, font, labelFont: font, labelSize: 20, labelGap: 2};
   const labels = list => list.map(v => v === null ? '' : v === 0 ? '0' : (y.tick || y.format)(v).replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, ''));
   const roomy = range => labels([range[0], range[1], range[0] + (range[1] - range[0]) / 3]).reduce((w, s) => Math.max(w, s.length), 0) * 6.5 + 16;
   return {
-    width: wide, height: Math.round(Math.min(300, Math.max(200, wide * 0.5))), padding: [10, 22, 0, 0],
+    width: wide, height: Math.round(Math.min(300, Math.max(200, wide * 0.5))), padding: [10, 30, 0, 0],
     scales: {
-      x: {time: false, range: (u, min, max) => x.names ? [-0.35, x.names.length - 0.65] : min === max ? [min - 1, max + 1] : [min, max]},
-      y: {range: () => range},
+      x: {time: false, range: (u, min, max) => x.names ? [bars ? -0.6 : -0.35, x.names.length - (bars ? 0.4 : 0.65)] : min === max ? [min - 1, max + 1] : [min, max]},
+      y: {range: () => range, ...(y.log ? {distr: 3} : {})},
     },
     axes: [
       {...axis, label: x.label, size: 28, space: x.names ? 20 : x.steps === ones ? 30 : 55, values: (u, splits) => splits.map(v => v === null ? '' : x.names ? x.names[v] ?? '' : x.format(v)),
@@ -84,20 +86,20 @@ function options(what, xs, rows, wide) {
       {label: x.label, value: (u, v) => v === null || v === undefined ? '' : x.names ? x.names[v] : x.format(v)},
       ...rows.map(r => ({
         label: r.name, stroke: colour(r.c), width: 2, dash: dash(r), spanGaps: true,
-        fill: bins && rows.length === 1 ? colour(r.c) + '33' : undefined,
-        paths: bins ? uPlot.paths.stepped({align: 1}) : undefined,
-        points: {show: what.kind === 'points' || (!bins && xs.length < 3), size: 7, fill: colour(r.c)},
+        fill: bins && rows.length === 1 || bars ? colour(r.c) + '33' : undefined,
+        paths: bins ? uPlot.paths.stepped({align: 1}) : bars ? uPlot.paths.bars({size: [0.6, 90]}) : what.kind === 'points' && x.loose ? () => null : undefined,
+        points: {show: what.kind === 'points' || (!bins && !bars && xs.length < 3), size: 7, fill: colour(r.c)},
         value: (u, v, s, at) => at === null || at === undefined ? '' : (cell(r, at, y) + ' ' + interval(r, at, y)).trim(),
       })),
     ],
     cursor: {drag: {x: false, y: false}, y: false, points: {size: 8}, ...(bins ? {dataIdx: (u, s, near, v) => near > 0 && v < xs[near] ? near - 1 : near} : {})},
     legend: {live: true, markers: {dash: (u, i) => i > 0 && dash(rows[i - 1]).length ? 'dashed' : 'solid'}},
-    hooks: {draw: [u => whiskers(u, rows)]},
+    hooks: {draw: [u => whiskers(u, rows, bars ? 0 : 4)]},
   };
 }
 
-// whiskers are the intervals, a little aside of each other where several lines have one at the same x.
-function whiskers(u, rows) {
+// whiskers are the intervals, so many pixels aside of each other where several lines have one at the same x.
+function whiskers(u, rows, aside) {
   const c = u.ctx, scale = devicePixelRatio;
   c.save();
   c.lineWidth = 1.5 * scale;
@@ -107,7 +109,7 @@ function whiskers(u, rows) {
     c.beginPath();
     r.low.forEach((low, k) => {
       if (low === null || r.high[k] === null || r.v[k] === null) return;
-      const px = u.valToPos(u.data[0][k], 'x', true) + (i - (rows.length - 1) / 2) * 4 * scale, a = u.valToPos(low, 'y', true), b = u.valToPos(r.high[k], 'y', true), w = 3.5 * scale;
+      const px = u.valToPos(u.data[0][k], 'x', true) + (i - (rows.length - 1) / 2) * aside * scale, a = u.valToPos(low, 'y', true), b = u.valToPos(r.high[k], 'y', true), w = 3.5 * scale;
       c.moveTo(px, a); c.lineTo(px, b);
       c.moveTo(px - w, a); c.lineTo(px + w, a);
       c.moveTo(px - w, b); c.lineTo(px + w, b);
@@ -129,12 +131,16 @@ function interval(r, at, y) {
 // numbers is the table; a long one is folded.
 function numbers(what, xs, rows) {
   const {x, y} = what;
+  const value = (r, i) => [cell(r, i, y), interval(r, i, y) ? [' ', h('small', {}, interval(r, i, y))] : null];
+  if (what.kind === 'bars') { // each has a value of its own, and a table of all lines would be empty but for these
+    return h('div.scroll', {}, h('table.grid', {}, h('tbody', {}, rows.map((r, i) => h('tr', {}, h('th', {scope: 'row'}, r.name), h('td.n', {}, value(r, xs.indexOf(what.lines[i].at[0]))))))));
+  }
   const name = v => what.xname ? what.xname(v) : x.names ? x.names[v] : x.format(v);
   const keep = xs.map((_, i) => i).filter(i => rows.some(r => r.v[i] !== null || r.note[i]) && !(what.kind === 'bins' && i === xs.length - 1));
   const head = h('table.grid', {}, h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, x.label), rows.map(r => h('th.n', {scope: 'col'}, r.name)))));
   const fill = () => {
     if (head.tBodies.length) return;
-    head.append(h('tbody', {}, keep.map(i => h('tr', {}, h('th', {scope: 'row'}, name(xs[i])), rows.map(r => h('td.n', {}, cell(r, i, y), interval(r, i, y) ? [' ', h('small', {}, interval(r, i, y))] : null))))));
+    head.append(h('tbody', {}, keep.map(i => h('tr', {}, h('th', {scope: 'row'}, name(xs[i])), rows.map(r => h('td.n', {}, value(r, i)))))));
   };
   if (!keep.length) return null;
   if (keep.length <= 8 && what.kind !== 'bins') {

@@ -16,6 +16,9 @@ const number = blank(figure);
 // Ticks of an axis have no more digits than tell them apart.
 const tick = blank(v => Math.abs(v) >= 1e4 ? (Math.abs(v) >= 1e6 ? +(v / 1e6).toPrecision(4) + ' M' : +(v / 1e3).toPrecision(4) + ' k') : String(+v.toPrecision(6)));
 const millis = blank(ms => ms < 999.5 ? figure(ms) + ' ms' : ms < 99950 ? figure(ms / 1000) + ' s' : span(ms / 1000));
+// latency of a load: from a microsecond on.
+const micros = blank(us => figure(us) + ' µs');
+const latency = blank(ms => Math.abs(ms) < 0.9995 ? micros(ms * 1000) : millis(ms));
 const bytes = blank(v => {
   let unit = 0;
   while (v >= 1000 && unit < 4) { v /= 1024; unit++; }

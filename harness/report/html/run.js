@@ -32,7 +32,7 @@ function histogram(title, d, unit, format, share = 'operations') {
 
 // Simulated time on x, in seconds.
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 604800];
-const timeAxis = {label: 'simulated time', format: span, steps};
+const timeAxis = runs => ({label: runs.some(r => r.target) ? 'time' : 'simulated time', format: span, steps});
 
 // series plots fields of the samples: [[name, sample => value]…]. Several fields of several runs get a plot each.
 function series(title, runs, y, ...fields) {
@@ -42,7 +42,7 @@ function series(title, runs, y, ...fields) {
     return {name: runs.length > 1 ? r.name : name, at: points.map(p => p[0]), v: points.map(p => p[1])};
   })).filter(l => l.at.length);
   if (!lines.length || lines.every(l => l.v.every(v => v === 0))) return null;
-  return plot({title, x: timeAxis, y, lines});
+  return plot({title, x: timeAxis(runs), y, lines});
 }
 
 // since of a kind in a sample.
@@ -66,7 +66,7 @@ function overTime(runs) {
     series('Recall over time', runs, {label: 'recall', format: recall, share: true}, ...kinds.map(k => [k, since(k, o => o.recall || null)])),
   ].flat().filter(Boolean);
   const each = Math.max(...runs.map(r => r.each));
-  return list.length ? [h('h2', {}, 'Over simulated time'), each > 1 ? h('p.dim', {}, 'One of ' + each + ' samples is drawn.') : null, panels(list)] : null;
+  return list.length ? [h('h2', {}, runs.some(r => r.target) ? 'Over time' : 'Over simulated time'), each > 1 ? h('p.dim', {}, 'One of ' + each + ' samples is drawn.') : null, panels(list)] : null;
 }
 
 // runView shows some runs; the distributions are those of a single one.

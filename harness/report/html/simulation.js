@@ -1,4 +1,4 @@
-// What the page of simulations shows of each plan.
+// What the page of simulations and loads shows of each plan.
 document.documentElement.classList.add('js');
 
 const sideBySide = 8; // runs, as many as there are colours
@@ -11,3 +11,5 @@ data.experiments.forEach((e, i) => {
   document.querySelectorAll('.plots')[i].append(...[sweepView(e), picker, body].flat(Infinity).filter(Boolean));
   draw(0);
 });
+
+data.trials?.forEach((t, i) => document.querySelectorAll('.loads')[i].append(...loadView(t).flat(Infinity).filter(Boolean)));

@@ -10,6 +10,9 @@ const ofQuantile = p => f => {
 };
 const ofRatio = name => f => f[name] && f[name].of ? {v: f[name].n / f[name].of, low: f[name].low, high: f[name].high} : {};
 const ofMean = name => f => f[name] && f[name].n ? {v: f[name].mean} : {};
+// ofNode is what a node of a network on sockets took.
+const ofNode = name => (f, run) => { const n = run.outcome.cost && run.outcome.cost.nodes; return n && n[name] ? {v: n[name]} : {}; };
+const twos = Array.from({length: 40}, (_, i) => 2 ** i);
 const measures = [
   {title: 'Latency, median', y: {label: 'p50', format: millis}, get: ofQuantile(50)},
   {title: 'Latency, 90th percentile', y: {label: 'p90', format: millis}, get: ofQuantile(90)},
@@ -19,7 +22,12 @@ const measures = [
   {title: 'Success', y: {label: 'operations', format: percent, share: true}, get: ofRatio('success')},
   {title: 'Hops', y: {label: 'hops, mean', format: number}, get: ofMean('hops')},
   {title: 'Dead peers met', y: {label: 'failed requests, mean', format: number}, get: ofMean('failed')},
-  {title: 'Traffic of an operation', y: {label: 'bytes, mean', format: bytes, steps: Array.from({length: 40}, (_, i) => 2 ** i)}, get: ofMean('bytes')},
+  {title: 'Traffic of an operation', y: {label: 'bytes, mean', format: bytes, steps: twos}, get: ofMean('bytes')},
+  {title: 'Heap of a node', y: {label: 'bytes', format: bytes, steps: twos}, get: ofNode('heap_bytes')},
+  {title: 'Goroutines of a node', y: {label: 'goroutines', format: number}, get: ofNode('goroutines')},
+  {title: 'CPU of an operation', y: {label: 'CPU', format: latency}, get: ofNode('operation_cpu_ms')},
+  {title: 'CPU of joining', y: {label: 'CPU', format: latency}, get: ofNode('bootstrap_cpu_ms')},
+  {title: 'Connections opened for an operation', y: {label: 'dials', format: number}, get: ofNode('dials')},
 ];
 
 // valuesOf an axis, in the order in which the runs have them.
@@ -32,32 +40,33 @@ function linesOf(e, x, by, fixed, kinds, get) {
   const line = (name, c, kind, runs) => {
     const l = {name, c, at: [], v: [], low: [], high: [], note: []};
     for (const r of runs) {
-      const f = figuresOf(r, kind), got = f ? get(f) : {};
+      const f = figuresOf(r, kind), got = f ? get(f, r) : {};
       l.at.push(xs.indexOf(r.point[x]));
       for (const key of ['v', 'low', 'high', 'note']) l[key].push(got[key] ?? null);
     }
     return l;
   };
-  const lines = by < 0 ? kinds.map(k => line(k, e.kinds.indexOf(k), k, here)) : valuesOf(e, by).map((v, i) => line(e.axes[by] + '=' + v, i, kinds[0], here.filter(r => r.point[by] === v)));
+  const lines = by < 0 ? kinds.map(k => line(k, e.kinds.indexOf(k), k, here)) : valuesOf(e, by).map((v, i) => line(e.axes[by] === 'target' ? v : e.axes[by] + '=' + v, i, kinds[0], here.filter(r => r.point[by] === v)));
   return lines.filter(l => l.v.some(v => v !== null) || l.note.some(n => n));
 }
 
 // product of the values of axes: [[[axis, value]…]…].
 const product = (e, axes) => axes.reduce((all, axis) => all.flatMap(one => valuesOf(e, axis).map(v => [...one, [axis, v]])), [[]]);
 
-function sweepView(e) {
+// sweepView compares runs by the figures of a list, which are those of operations where nothing else is said.
+function sweepView(e, list = measures, title = 'Along the sweep') {
   const body = h('div'), axes = e.axes.map((_, i) => i).filter(i => valuesOf(e, i).length > 1);
   if (!axes.length) return null;
   const state = {x: axes[0], by: axes.length > 1 ? axes[1] : -1, kind: 0};
   const draw = () => {
     const kinds = state.by < 0 ? e.kinds : [e.kinds[state.kind]];
     const fixed = product(e, axes.filter(a => a !== state.x && a !== state.by));
-    const x = {label: e.axes[state.x], names: valuesOf(e, state.x)};
-    body.replaceChildren(...measures.map(m => {
+    const x = {label: e.axes[state.x], names: valuesOf(e, state.x), loose: ['target', 'log', 'run'].includes(e.axes[state.x])};
+    body.replaceChildren(...list.map(m => {
       const list = fixed.map(at => ({at, lines: linesOf(e, state.x, state.by, at, kinds, m.get)})).filter(p => p.lines.length);
       if (!list.length) return '';
       const range = reach(list.flatMap(p => union(p.lines).rows), m.y); // one for all panels: they are there to be compared
-      const of = state.by < 0 ? '' : ' (' + kinds[0] + ')';
+      const of = state.by < 0 || e.kinds.length < 2 && e.plain ? '' : ' (' + kinds[0] + ')';
       return h('section', {}, fixed.length > 1 ? h('h3', {}, m.title + of) : null, panels(list.map(p => plot({
         title: fixed.length > 1 ? p.at.map(([axis, v]) => e.axes[axis] + '=' + v).join(' ') : m.title + of,
         x, y: m.y, lines: p.lines, range, kind: 'points'}))));
@@ -79,5 +88,5 @@ function sweepView(e) {
   };
   control();
   draw();
-  return [h('h2', {}, 'Along the sweep'), controls, body];
+  return [h('h2', {}, axes.length === 1 && e.axes[axes[0]] === 'target' ? 'Targets side by side' : title), controls, body];
 }
