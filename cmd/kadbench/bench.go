@@ -162,8 +162,37 @@ func (c *benchCmd) config() (cfg run.BenchConfig, err error) {
 	if cfg.Plans, err = loadWorlds([]string{c.Plan}, (*plan.Plan).Real, "load or network", "bench"); err != nil {
 		return cfg, err
 	}
+	if err := c.fits(cfg.Plans); err != nil {
+		return cfg, err
+	}
 	cfg.Targets, err = c.targets()
 	return cfg, err
+}
+
+// fits refuses flags that no plan of the run has a use for.
+func (c *benchCmd) fits(found []*plan.Plan) error {
+	var kinds plan.WorldKind
+	for _, p := range found {
+		kinds |= p.Kind()
+	}
+	for _, f := range []struct {
+		flag  string
+		given bool
+		of    plan.WorldKind
+	}{
+		{"--connections", c.Connections != nil, plan.LoadWorld}, {"--streams", c.Streams != nil, plan.LoadWorld}, {"--warmup", c.Warmup != nil, plan.LoadWorld},
+		{"--rounds", c.Rounds != nil, plan.LoadWorld}, {"--find-max", c.FindMax, plan.LoadWorld},
+		{"--nodes", c.Nodes != nil, plan.NetworkWorld}, {"--mixed", c.Mixed, plan.NetworkWorld},
+	} {
+		switch {
+		case !f.given || kinds&f.of != 0:
+		case f.of == plan.LoadWorld:
+			return usage("%s: it is about a load of requests, and plan %s is a network", f.flag, c.Plan)
+		default:
+			return usage("%s: it is about a network, and plan %s is a load of requests", f.flag, c.Plan)
+		}
+	}
+	return nil
 }
 
 // value is what a flag says, or zero.

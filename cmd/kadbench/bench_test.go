@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,8 +32,8 @@ func benchOf(t *testing.T, args ...string) *benchCmd {
 
 // TestBenchFlags: each flag reaches its field, and comes back in the command that repeats the run.
 func TestBenchFlags(t *testing.T) {
-	args := strings.Fields("load/find-node ref: floor=echo: --seed 9 --rate 30/m --for 3s --warmup 2s --connections 5 --streams 6 --nodes 7 --rounds 8 --foreign 25" +
-		" --find-max --mixed --unlimited")
+	args := strings.Fields("load/find-node ref: floor=echo: --seed 9 --rate 30/m --for 3s --warmup 2s --connections 5 --streams 6 --rounds 8 --foreign 25" +
+		" --find-max --unlimited")
 	c := benchOf(t, args...)
 	cfg, err := c.config()
 	require.NoError(t, err)
@@ -45,7 +46,7 @@ func TestBenchFlags(t *testing.T) {
 	assert.Equal(t, strings.Join(args, " "), repeat[strings.Index(repeat, "load/"):])
 	cfg.Plans, cfg.Targets, cfg.Self, cfg.Seed, cfg.Command = nil, nil, nil, nil, nil
 	assert.Equal(t, run.BenchConfig{Rate: plan.Rate{Count: 30, Per: time.Minute}, For: 3 * time.Second, Warmup: 2 * time.Second, Connections: 5, Streams: 6,
-		Nodes: 7, Rounds: 8, Foreign: 0.25, FindMax: true, Mixed: true, Unlimited: true}, cfg)
+		Rounds: 8, Foreign: 0.25, FindMax: true, Unlimited: true}, cfg)
 
 	c = benchOf(t, "load/quic")
 	cfg, err = c.config()
@@ -60,9 +61,15 @@ func TestBenchFlags(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, cfg.Foreign, "%s %%: where 0 would be the default", flag)
 	}
-	cfg, err = benchOf(t, "network/dead", "ref:", "go:").config()
+	cfg, err = benchOf(t, "network/dead", "ref:", "go:", "--nodes", "7", "--mixed").config()
 	require.NoError(t, err)
-	assert.Equal(t, "go", cfg.Targets[1].Name())
+	assert.Equal(t, "go 7 true", fmt.Sprint(cfg.Targets[1].Name(), " ", cfg.Nodes, " ", cfg.Mixed))
+	assert.Contains(t, cfg.Command(cfg.Plans[0], "", 3), "bench network/dead ref: go: --seed 3 --nodes 7 --mixed")
+
+	_, err = benchOf(t, "network/dead", "--streams", "7").config()
+	assert.ErrorContains(t, err, "--streams: it is about a load of requests, and plan network/dead is a network")
+	_, err = benchOf(t, "load/quic", "--mixed").config()
+	assert.ErrorContains(t, err, "--mixed: it is about a network, and plan load/quic is a load of requests")
 }
 
 // TestBenchProgress: without a terminal a line every ten seconds, one for each turn of several, and one for each that is
