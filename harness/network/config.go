@@ -92,32 +92,41 @@ func (c Config) Check() error {
 func (c Config) check() error {
 	switch {
 	case len(c.Kinds) == 0:
-		return errors.New("Kinds: nobody's nodes")
+		return errors.New("Config.Kinds: nobody's nodes")
 	case c.Nodes < 2 || c.Nodes > maxNodes:
-		return fmt.Errorf("Nodes: %d, expected 2 to %d", c.Nodes, maxNodes)
+		return fmt.Errorf("Config.Nodes: %d, expected 2 to %d", c.Nodes, maxNodes)
 	case c.Clients >= sim.One:
-		return errors.New("Clients: all, and nobody would answer")
+		return errors.New("Config.Clients: all, and nobody would answer")
 	case c.Seeds < 0:
-		return fmt.Errorf("Seeds: %d, expected 0 (the default) or more", c.Seeds)
+		return fmt.Errorf("Config.Seeds: %d, expected 0 (the default) or more", c.Seeds)
 	case c.For < 0 || c.Sample < 0 || c.Deadline < 0 || c.Settle < 0:
-		return errors.New("For, Sample, Deadline or Settle: a time is negative")
+		return errors.New("Config.For, Sample, Deadline or Settle: a time is negative")
 	case c.Growth.First > 0 && c.Growth.First < c.Nodes && c.Growth.Every <= 0:
-		return errors.New("Growth.Every: expected the time between two batches")
+		return errors.New("Config.Growth.Every: expected the time between two batches")
 	case c.Churn.Kind == sim.Trace:
-		return fmt.Errorf("Churn: %w: recorded sessions", ErrUnsupported)
+		return fmt.Errorf("Config.Churn: %w: recorded sessions", ErrUnsupported)
 	case c.Churn.Kind != sim.NoChurn && c.Churn.Median <= 0:
-		return errors.New("Churn.Median: expected the median of a session")
+		return errors.New("Config.Churn.Median: expected the median of a session")
 	case c.Node.Host != nil || c.Node.Port != 0:
-		return errors.New("Node: a host, or a port, is one node's")
+		return errors.New("Config.Node: a host, or a port, is one node's")
 	case c.Mem && c.Node.Transport != "":
-		return fmt.Errorf("Node.Transport: %q, and Mem has no sockets", c.Node.Transport)
+		return fmt.Errorf("Config.Node.Transport: %q, and Mem has no sockets", c.Node.Transport)
 	}
 	for _, f := range c.Faults {
 		if f.Share > sim.One || f.At < 0 || f.Until != 0 && f.Until <= f.At || f.Until != 0 && f.Kind != Crash {
-			return fmt.Errorf("Faults: %d parts per million from %v until %v", f.Share, f.At, f.Until)
+			return fmt.Errorf("Config.Faults: %d parts per million from %v until %v", f.Share, f.At, f.Until)
 		}
 	}
 	for _, k := range c.Kinds {
+		spec := c.Node
+		if c.Mem {
+			spec.Delay = 0 // that of the links
+		}
+		if can, ok := k.(interface{ check(Spec) error }); ok {
+			if err := can.check(spec); err != nil {
+				return err
+			}
+		}
 		if _, apart := k.(processes); !apart {
 			continue
 		}
@@ -159,7 +168,7 @@ func (c Config) checkFiles() error {
 		}
 	}
 	if need > have {
-		return fmt.Errorf("Nodes: %d: they would need %d file descriptors, and this process may open %d (ulimit -n); expected fewer nodes, quic, or mem", c.Nodes, need, have)
+		return fmt.Errorf("Config.Nodes: %d: they would need %d file descriptors, and this process may open %d (ulimit -n); expected fewer nodes, quic, or mem", c.Nodes, need, have)
 	}
 	return nil
 }

@@ -92,11 +92,16 @@ func (h *countingHost) watch(key string) (stop func() spent) {
 	}
 }
 
-// about is the tally of a request, nil if nobody watches its key.
-func (h *countingHost) about(m *wire.Message) *tally {
+// sent counts a request with the tally of its key, and returns that; nil if nobody watches it.
+func (h *countingHost) sent(key []byte, size uint64) *tally {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.watched[string(m.Key)]
+	t := h.watched[string(key)]
+	if t != nil {
+		t.requests++
+		t.bytes += size
+	}
+	return t
 }
 
 func (h *countingHost) add(t *tally, failed uint32, bytes uint64) {
@@ -176,22 +181,41 @@ const negotiation = '/'
 
 func (s *countedStream) request(body []byte, prefix int) {
 	s.host.requests.Add(1)
-	var m wire.Message
-	if wire.Decode(body, &m) != nil {
-		return
-	}
+	kind, key := about(body)
 	var t *tally
 	if s.host.watching.Load() > 0 {
-		if t = s.host.about(&m); t != nil {
-			s.host.mu.Lock()
-			t.requests++
-			t.bytes += uint64(prefix + len(body))
-			s.host.mu.Unlock()
-		}
+		t = s.host.sent(key, uint64(prefix+len(body)))
 	}
-	if m.Type != wire.AddProvider { // which nobody answers
+	if kind != wire.AddProvider { // which nobody answers
 		s.asked = append(s.asked, t)
 	}
+}
+
+// about finds a request's type and key, which is all that is needed of it; where it cannot be read it has neither.
+func about(body []byte) (kind wire.Type, key []byte) {
+	for len(body) > 0 {
+		tag, n := binary.Uvarint(body)
+		if n <= 0 {
+			return kind, nil
+		}
+		body = body[n:]
+		v, n := binary.Uvarint(body)
+		if n <= 0 {
+			return kind, nil
+		}
+		body = body[n:]
+		switch {
+		case tag == 1<<3: // the type, a number
+			kind = wire.Type(v)
+		case tag&7 != 2 || v > uint64(len(body)):
+			return kind, nil
+		case tag == 2<<3|2: // the key, bytes
+			return kind, body[:v]
+		default:
+			body = body[v:]
+		}
+	}
+	return kind, nil
 }
 
 func (s *countedStream) Read(b []byte) (int, error) {

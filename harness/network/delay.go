@@ -2,30 +2,42 @@ package network
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/transport"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcpreuse"
+	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// lateDialer opens connections of which each direction is late by so much. Bytes keep their order, and the bandwidth
-// is what the queues let through.
-type lateDialer time.Duration
+// lateTCP is go-libp2p's TCP on which the connections that it dials are late by so much in each direction. Bytes keep their
+// order, and the bandwidth is what the queues let through.
+func lateTCP(delay time.Duration) any {
+	return func(u transport.Upgrader, m network.ResourceManager, shared *tcpreuse.ConnMgr) (*tcp.TcpTransport, error) {
+		return tcp.NewTCPTransport(lateUpgrader{u, delay}, m, shared)
+	}
+}
 
-func (d lateDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	timer := time.NewTimer(2 * time.Duration(d)) // the handshake of TCP is a round trip
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// lateUpgrader puts the delay below the handshakes.
+type lateUpgrader struct {
+	transport.Upgrader
+	delay time.Duration
+}
+
+func (u lateUpgrader) Upgrade(ctx context.Context, t transport.Transport, c manet.Conn, d network.Direction, p peer.ID, s network.ConnManagementScope) (transport.CapableConn, error) {
+	if d == network.DirOutbound {
+		if err := sleep(ctx, 2*u.delay); err != nil { // the handshake of TCP is a round trip
+			return nil, errors.Join(err, c.Close())
+		}
+		c = newLateConn(c, u.delay)
 	}
-	var dialer net.Dialer
-	c, err := dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return newLateConn(c, time.Duration(d)), nil
+	return u.Upgrader.Upgrade(ctx, t, c, d, p, s)
 }
 
 const (
@@ -43,7 +55,7 @@ type piece struct {
 
 // lateConn delays what is written to a connection, and what is read from it.
 type lateConn struct {
-	net.Conn
+	manet.Conn
 	delay    time.Duration
 	out, in  chan piece
 	closed   chan struct{}
@@ -58,7 +70,7 @@ type lateConn struct {
 	until    time.Time
 }
 
-func newLateConn(c net.Conn, delay time.Duration) *lateConn {
+func newLateConn(c manet.Conn, delay time.Duration) *lateConn {
 	l := &lateConn{Conn: c, delay: delay, out: make(chan piece, latePieces), in: make(chan piece, latePieces),
 		closed: make(chan struct{}), broken: make(chan struct{}), deadline: make(chan struct{})}
 	go l.send()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ipfs/boxo/ipns"
 	"github.com/ipfs/go-cid"
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	record "github.com/libp2p/go-libp2p-record"
@@ -23,10 +24,18 @@ type goNode struct {
 	host *countingHost
 }
 
+func goRefuses(s Spec) error {
+	if s.Timeout != 0 {
+		return fmt.Errorf("%w: a timeout of %v: its requests have 10 s, which no option changes", ErrUnsupported, s.Timeout)
+	}
+	return nil
+}
+
 func newGo(_ context.Context, s Spec, h *countingHost) (Node, error) {
 	opts := []dht.Option{
 		dht.Mode(dht.ModeClient), dht.ProtocolPrefix("/kadbench"), dht.V1ProtocolOverride(protocol.ID(s.protocol())),
-		dht.Validator(record.NamespacedValidator{"v": greatest{}, "pk": record.PublicKeyValidator{}}),
+		dht.Validator(record.NamespacedValidator{"v": greatest{}, "pk": record.PublicKeyValidator{},
+			"ipns": ipns.Validator{KeyBook: h.Peerstore()}}),
 	}
 	if s.Server {
 		opts[0] = dht.Mode(dht.ModeServer)

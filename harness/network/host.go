@@ -14,13 +14,31 @@ import (
 	tls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
-	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/kadbench/kadbench/harness/target"
 )
 
 // maxDelay is the longest delay one way: the multiplexer gives up a write after 10 s, and a handshake has four flights.
 const maxDelay = 2 * time.Second
+
+// check says what no host can be.
+func (s Spec) check() error {
+	switch {
+	case s.Listen != "" && net.ParseIP(s.Listen) == nil:
+		return fmt.Errorf("listen %q: expected an IP address", s.Listen)
+	case s.Transport != "" && s.Transport != "tcp" && s.Transport != "quic":
+		return fmt.Errorf("%w: transport %q of a host of its own: expected tcp or quic", ErrUnsupported, s.Transport)
+	case s.Security != "" && s.Security != "noise" && s.Security != "tls":
+		return fmt.Errorf("security %q: expected noise or tls", s.Security)
+	case s.Delay < 0 || s.Delay > maxDelay:
+		return fmt.Errorf("delay %v: expected 0 to %v", s.Delay, maxDelay)
+	case s.Transport == "quic" && s.Delay > 0:
+		return fmt.Errorf("%w: a delay over quic: its packets cannot be held back from outside", ErrUnsupported)
+	case s.Transport == "quic" && s.Security != "":
+		return fmt.Errorf("%w: security %q over quic, which brings its own", ErrUnsupported, s.Security)
+	}
+	return nil
+}
 
 // openHost opens the host of a node, the same for every implementation: one transport on loopback, no relay, no finding out
 // what others see of us, nobody who closes connections, and no metrics, which would count every read and write.
@@ -29,19 +47,12 @@ func openHost(s Spec) (host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	ip := s.Listen
-	if ip == "" {
-		ip = "127.0.0.1"
+	at := "/ip4/127.0.0.1"
+	if ip := net.ParseIP(s.Listen); ip != nil && ip.To4() != nil {
+		at = "/ip4/" + ip.String()
+	} else if ip != nil {
+		at = "/ip6/" + ip.String()
 	}
-	parsed := net.ParseIP(ip)
-	if parsed == nil {
-		return nil, fmt.Errorf("listen %q: expected an IP address", ip)
-	}
-	family := "ip4"
-	if parsed.To4() == nil {
-		family = "ip6"
-	}
-	port := strconv.Itoa(s.Port)
 	opts := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.UserAgent("kadbench/network"),
@@ -55,31 +66,17 @@ func openHost(s Spec) (host.Host, error) {
 	if s.Unlimited {
 		opts = append(opts, libp2p.ResourceManager(&network.NullResourceManager{}))
 	}
-	switch {
-	case s.Delay < 0 || s.Delay > maxDelay:
-		return nil, fmt.Errorf("delay %v: expected 0 to %v", s.Delay, maxDelay)
-	case s.Transport == "quic" && s.Delay > 0:
-		return nil, fmt.Errorf("%w: a delay over quic: its packets cannot be held back from outside", ErrUnsupported)
-	case s.Transport == "quic" && s.Security != "":
-		return nil, fmt.Errorf("%w: security %q over quic, which brings its own", ErrUnsupported, s.Security)
-	case s.Transport == "quic":
-		return libp2p.New(append(opts, libp2p.Transport(quic.NewTransport),
-			libp2p.ListenAddrStrings("/"+family+"/"+ip+"/udp/"+port+"/quic-v1"))...)
-	case s.Transport != "" && s.Transport != "tcp":
-		return nil, fmt.Errorf("%w: transport %q of a host of its own: expected tcp or quic", ErrUnsupported, s.Transport)
+	port := strconv.Itoa(s.Port)
+	if s.Transport == "quic" {
+		return libp2p.New(append(opts, libp2p.Transport(quic.NewTransport), libp2p.ListenAddrStrings(at+"/udp/"+port+"/quic-v1"))...)
 	}
-	switch s.Security {
-	case "", "noise":
-		opts = append(opts, libp2p.Security(noise.ID, noise.New))
-	case "tls":
-		opts = append(opts, libp2p.Security(tls.ID, tls.New))
-	default:
-		return nil, fmt.Errorf("security %q: expected noise or tls", s.Security)
+	secured := libp2p.Security(noise.ID, noise.New)
+	if s.Security == "tls" {
+		secured = libp2p.Security(tls.ID, tls.New)
 	}
-	var delayed []any
+	over := any(tcp.NewTCPTransport)
 	if s.Delay > 0 {
-		delayed = append(delayed, tcp.WithDialerForAddr(func(ma.Multiaddr) (tcp.ContextDialer, error) { return lateDialer(s.Delay), nil }))
+		over = lateTCP(s.Delay)
 	}
-	return libp2p.New(append(opts, libp2p.Transport(tcp.NewTCPTransport, delayed...),
-		libp2p.ListenAddrStrings("/"+family+"/"+ip+"/tcp/"+port))...)
+	return libp2p.New(append(opts, secured, libp2p.Transport(over), libp2p.ListenAddrStrings(at+"/tcp/"+port))...)
 }

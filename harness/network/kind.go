@@ -13,8 +13,8 @@ import (
 
 // kinds are the implementations that run in this process.
 var kinds = []Kind{
-	kind{"ref", "kadbench " + kad.Version, newRef},
-	kind{"go", "go-libp2p-kad-dht " + moduleVersion("github.com/libp2p/go-libp2p-kad-dht"), newGo},
+	kind{"ref", "kadbench " + kad.Version, newRef, nil},
+	kind{"go", "go-libp2p-kad-dht " + moduleVersion("github.com/libp2p/go-libp2p-kad-dht"), newGo, goRefuses},
 }
 
 // Names are the names that Find knows.
@@ -39,13 +39,31 @@ func Find(name string) (Kind, error) {
 type kind struct {
 	name, version string
 	create        func(ctx context.Context, s Spec, h *countingHost) (Node, error)
+	refuses       func(s Spec) error // nil: nothing
 }
 
 func (k kind) Name() string    { return k.name }
 func (k kind) Version() string { return k.version }
 
+// check says what such a node cannot be.
+func (k kind) check(s Spec) (err error) {
+	if k.refuses != nil {
+		err = k.refuses(s)
+	}
+	if err == nil && s.Host == nil {
+		err = s.check()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", k.name, err)
+	}
+	return nil
+}
+
 // New opens a host for a node if none is given, and counts what leaves it, alike for all implementations.
 func (k kind) New(ctx context.Context, s Spec) (Node, error) {
+	if err := k.check(s); err != nil {
+		return nil, err
+	}
 	opened := s.Host
 	if opened == nil {
 		var err error

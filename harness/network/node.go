@@ -73,6 +73,7 @@ type Spec struct {
 
 	K, Alpha, Beta int           // 0: the implementation's own
 	Refresh        time.Duration // of the table; 0: never
+	Timeout        time.Duration // of a request; 0: the implementation's own
 	Protocol       string        // "/ipfs/kad/1.0.0" if it is empty
 
 	owned bool // Host closes with the node

@@ -22,17 +22,26 @@ type processes struct{ factory target.Factory }
 func (k processes) Name() string    { return k.factory.Name() }
 func (k processes) Version() string { return k.factory.String() }
 
-// New starts a process. A setting that its implementation cannot honour is ErrUnsupported.
-func (k processes) New(ctx context.Context, s Spec) (Node, error) {
+// check says what a process cannot be told. What its implementation cannot honour shows when it starts.
+func (k processes) check(s Spec) error {
+	fail := func(what string) error { return fmt.Errorf("%s: %w: %s", k.Name(), ErrUnsupported, what) }
 	switch {
 	case s.Host != nil:
-		return nil, fmt.Errorf("%s: %w: a process has its own host", k.Name(), ErrUnsupported)
+		return fail("a process has its own host")
 	case s.Delay != 0:
-		return nil, fmt.Errorf("%s: %w: a delay of connections that a process opens", k.Name(), ErrUnsupported)
-	case s.Transport != "" && s.Transport != "tcp" && s.Transport != "quic":
-		return nil, fmt.Errorf("%s: %w: transport %q of a process: expected tcp or quic", k.Name(), ErrUnsupported, s.Transport)
+		return fail("a delay of connections that a process opens")
+	case s.Timeout != 0:
+		return fail("a timeout of requests of a process")
 	case s.Security != "":
-		return nil, fmt.Errorf("%s: %w: a process chooses its security itself", k.Name(), ErrUnsupported)
+		return fail("a process chooses its security itself")
+	}
+	return s.check()
+}
+
+// New starts a process. A setting that its implementation cannot honour is ErrUnsupported.
+func (k processes) New(ctx context.Context, s Spec) (Node, error) {
+	if err := k.check(s); err != nil {
+		return nil, err
 	}
 	p := target.StartParams{Seed: target.SeedText(s.Seed), Mode: "client", Protocol: s.protocol(), K: s.K, Alpha: s.Alpha, Beta: s.Beta,
 		Profile: "amino", Namespaces: []string{"v"}, Filter: "none"}

@@ -37,7 +37,11 @@ func newRef(ctx context.Context, s Spec, h *countingHost) (Node, error) {
 	if cfg.BootstrapInterval = kad.Duration(s.Refresh); s.Refresh == 0 { // by itself, it leaves the table as it is
 		cfg.BootstrapInterval, cfg.BootstrapThrottle, cfg.ProbeInterval = -1, -1, -1
 	}
-	n, err := p2p.New(p2p.Config{Host: h, Kad: cfg, Protocols: []string{s.protocol()}, Validators: p2p.Namespaces("pk", "v")})
+	if s.Timeout != 0 {
+		cfg.PeerTimeout = kad.Duration(s.Timeout)
+	}
+	n, err := p2p.New(p2p.Config{Host: h, Kad: cfg, Protocols: []string{s.protocol()}, Validators: p2p.Namespaces("pk", "ipns", "v"),
+		Limits: p2p.Limits{RequestTimeout: s.Timeout}})
 	if err != nil {
 		return nil, err
 	}

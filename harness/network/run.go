@@ -135,16 +135,14 @@ func (r *run) load(ctx context.Context) error {
 	if err := sleep(ctx, r.cfg.Settle); err != nil {
 		return err
 	}
-	profile, err := startProfile(r.cfg.Profile)
-	if err != nil {
-		return err
-	}
+	profile := startProfile(r.cfg.Profile)
 	defer profile.drop()
 	stats, cpu := r.stats(), processorTime()
 	r.mu.Lock()
 	r.start, r.ready = time.Now(), true
 	r.mu.Unlock()
 	r.plan(ctx)
+	var err error
 	for err == nil && r.pending() {
 		at, do := r.next()
 		if err = sleep(ctx, time.Until(r.start.Add(at))); err == nil {
