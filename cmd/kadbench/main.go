@@ -35,6 +35,9 @@ type cli struct {
 	Node    nodeCmd    `cmd:"" help:"Run the reference node behind the control protocol, as an adapter is run."`
 	Decode  decodeCmd  `cmd:"" help:"Show what a message says, byte by byte."`
 	Plan    planCmd    `cmd:"" help:"Format, lint and explain plans."`
+
+	Testground testgroundCmd `cmd:"" help:"Run test cases in Testground's form, or be an instance of one."`
+
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine can run: toolchains, adapters, limits."`
 	Version versionCmd `cmd:"" help:"Print the versions of kadbench and of what it is built on."`
 
@@ -75,6 +78,9 @@ func (a *app) main(args []string) int {
 	a.parser = parser
 	if len(args) == 1 && args[0] == "--version" {
 		args = []string{"version"} // as people try it
+	}
+	if len(args) == 0 && os.Getenv("TEST_PLAN") != "" {
+		args = []string{"testground"} // an instance, as Testground's runners start one
 	}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "-h" && args[0] != "--help" {
 		args = append([]string{"smoke"}, args...) // no verb

@@ -51,7 +51,12 @@ func (in *Instance) failure(err error) *Failure {
 }
 
 // ErrInterrupted ends a run from outside.
-var ErrInterrupted = fmt.Errorf("interrupted: %w", context.Canceled)
+var ErrInterrupted error = interrupted{}
+
+type interrupted struct{}
+
+func (interrupted) Error() string { return "interrupted" }
+func (interrupted) Unwrap() error { return context.Canceled }
 
 // The state that a failing instance enters, and the topic on which it says why before.
 const stateAbort = "abort"

@@ -51,7 +51,7 @@ func (s *strict) take(name string, v float64, record func()) {
 	defer s.mu.Unlock()
 	switch {
 	case !word(name) || strings.Contains(name, "-"):
-		s.refuse(fmt.Errorf("point %q: expected a name of letters, digits, _ and .", name))
+		s.refuse(fmt.Errorf("point %q: expected a name of letters, digits, . and _", name))
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		s.refuse(fmt.Errorf("point %s: %v: expected a number", name, v))
 	default:

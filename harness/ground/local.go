@@ -42,7 +42,7 @@ func Local(ctx context.Context, c Config) (*Run, error) {
 		}
 	}
 
-	within, end := context.WithCancelCause(ctx)
+	within, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
 	var once sync.Once
 	var first error
@@ -52,6 +52,7 @@ func Local(ctx context.Context, c Config) (*Run, error) {
 			end(&errAborted{why.Error()})
 		})
 	}
+	defer context.AfterFunc(ctx, func() { fail(ErrInterrupted) })()
 	after, late := c.timeout()
 	defer time.AfterFunc(after, func() { fail(late) }).Stop()
 	var all sync.WaitGroup

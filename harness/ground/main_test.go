@@ -53,9 +53,12 @@ func ping(ctx context.Context, in *Instance) error {
 // failing lets one instance fail while the others wait for it.
 func failing(ctx context.Context, in *Instance) error {
 	if in.Seq != in.Params.Int("who") {
+		if _, err := in.Sync.Signal(ctx, "waiting"); err != nil {
+			return err
+		}
 		return in.Barrier(ctx, "all")
 	}
-	if err := in.Sync.Wait(ctx, "initialized", 0); err != nil {
+	if err := in.Sync.Wait(ctx, "waiting", in.Count-1); err != nil {
 		return err
 	}
 	switch how := in.Params.Text("how"); how {

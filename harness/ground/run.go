@@ -197,28 +197,33 @@ func conclude(ctx context.Context, dir string, why error) (*Run, error) {
 
 // Err is nil if all instances were successful, else the failure of one.
 func (r *Run) Err() error {
-	var first *Failure
-	for _, o := range r.Instances {
-		text := o.Error
+	if err := worst(r.Instances); err != nil {
+		return err
+	}
+	if n := r.Instances[0].Count; len(r.Instances) < n {
+		return fmt.Errorf("%w: %d of %d instances left no outputs", run.ErrFailed, n-len(r.Instances), n)
+	}
+	return nil
+}
+
+// worst is the failure of the first that failed by itself, else of the first that was aborted.
+func worst(all []Outcome) error {
+	var aborted error
+	for _, o := range all {
+		f := &Failure{Seq: o.Seq, Count: o.Count, Group: o.Group, Text: o.Error}
 		switch o.State {
 		case OK:
 			continue
-		case Incomplete:
-			text = "it ended without a word"
-		case Crashed:
-			text = "panic: " + text
 		case Aborted:
-			text = abortedBy + text
+			f.Text = abortedBy + f.Text
+			aborted = cmp.Or(aborted, error(f))
+			continue
+		case Incomplete:
+			f.Text = "it ended without a word"
+		case Crashed:
+			f.Text = "panic: " + f.Text
 		}
-		if first == nil || o.State != Aborted {
-			first = &Failure{Seq: o.Seq, Count: o.Count, Group: o.Group, Text: text}
-		}
-		if o.State != Aborted {
-			break
-		}
+		return f
 	}
-	if first == nil {
-		return nil
-	}
-	return first
+	return aborted
 }
