@@ -181,7 +181,7 @@ func (c *benchCmd) fits(found []*plan.Plan) error {
 		of    plan.WorldKind
 	}{
 		{"--connections", c.Connections != nil, plan.LoadWorld}, {"--streams", c.Streams != nil, plan.LoadWorld}, {"--warmup", c.Warmup != nil, plan.LoadWorld},
-		{"--rounds", c.Rounds != nil, plan.LoadWorld}, {"--find-max", c.FindMax, plan.LoadWorld},
+		{"--find-max", c.FindMax, plan.LoadWorld},
 		{"--nodes", c.Nodes != nil, plan.NetworkWorld}, {"--mixed", c.Mixed, plan.NetworkWorld},
 	} {
 		switch {

@@ -46,7 +46,7 @@ func worldVerbs() []verb {
 var worldSettings = []setting[World]{
 	{term{"nodes", "nodes=100000", "how many nodes there are, or will be", "%s nodes", inNodes}, whole(func(w *World) *int { return &w.Nodes }, 1, maxNodes)},
 	{term{"seed", "seed=1", "of every random choice; 1 if it is not written", "the seed %s", inAll}, whole(func(w *World) *uint64 { return &w.Seed }, 0, 1<<63)},
-	{term{"tables", "tables=grown", "`ideal`: each bucket holds k peers that belong there; `grown`: a few seeds, and what the protocol makes of it; ideal if it is not written", "%s tables", inNodes},
+	{term{"tables", "tables=grown", "`ideal`: each bucket holds k peers that belong there; `grown`: a few seeds, and what the protocol makes of it; ideal if it is not written. Real nodes take grown alone", "%s tables", inNodes},
 		choice(func(w *World) *string { return &w.Tables }, "ideal", "grown")},
 	{term{"preset", "preset=amino", "what each node is: `current` (libp2p-kad today), `classic` (its first years) or `amino` (IPFS); current if it is not written", "nodes of the preset %s", inSim},
 		choice(func(w *World) *string { return &w.Preset }, "current", "classic", "amino")},
