@@ -168,6 +168,17 @@ func TestPercentilesThatCannotBeTold(t *testing.T) {
 	assert.NotContains(t, intervalsOfLoad(m), "due p99 ")
 }
 
+// Of many turns that were done again the first are told.
+func TestTurnsDoneAgain(t *testing.T) {
+	b := loaded(t, "monday").Benches[1]
+	assert.Equal(t, "round 3 (19,465/s): others kept 44 % of the processors busy", againOf(b))
+	for range 4 {
+		b.Turns = append(b.Turns, record.Turn{Round: 5, Void: "busy", Tally: record.Tally{PerSecond: 9}})
+	}
+	assert.Equal(t, "round 3 (19,465/s): others kept 44 % of the processors busy; round 5 (9.00/s): busy; round 5 (9.00/s): busy; and 2 turns more", againOf(b))
+	assert.Len(t, b.counted(), 5)
+}
+
 // What a target says stands on a terminal as it is read, not as it would act.
 func TestBenchTextsAreClean(t *testing.T) {
 	l := loaded(t, "open")

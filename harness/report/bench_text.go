@@ -98,15 +98,35 @@ func (t *trial) remarks(b *Bench) (list [][2]string) {
 	if reasons := reasonsOf(m); reasons != "" {
 		list = append(list, [2]string{"failed", reasons})
 	}
-	for _, turn := range b.Turns {
-		if turn.Void != "" {
-			list = append(list, [2]string{"again", fmt.Sprintf("round %d (%s/s): %s", turn.Round, figure(turn.PerSecond), turn.Void)})
-		}
+	if text := againOf(b); text != "" {
+		list = append(list, [2]string{"again", text})
 	}
 	if text := highest(m); text != "" {
 		list = append(list, [2]string{"highest", text})
 	}
 	return list
+}
+
+// maxAgain turns that were done again are told one by one.
+const maxAgain = 3
+
+// againOf tells which turns were done again, and why; of many the first.
+func againOf(b *Bench) string {
+	var told []string
+	again := 0
+	for _, turn := range b.Turns {
+		if turn.Void == "" {
+			continue
+		}
+		if again++; again <= maxAgain {
+			told = append(told, fmt.Sprintf("round %d (%s/s): %s", turn.Round, figure(turn.PerSecond), turn.Void))
+		}
+	}
+	text := strings.Join(told, "; ")
+	if again > maxAgain {
+		text += fmt.Sprintf("; and %s more", Plural(again-maxAgain, "turn"))
+	}
+	return text
 }
 
 // reasonsOf are the errors by their text, the most frequent as the log has them.

@@ -166,6 +166,9 @@ func (c *Comparison) writeFigures(w io.Writer, o Options) {
 			break
 		}
 	}
+	if tested := c.tested(); tested > 1 {
+		text += fmt.Sprintf("; of %d figures that are tested, about %.*f would differ by chance alone", tested, map[bool]int{true: 1}[tested < 100], float64(tested)*stats.Alpha)
+	}
 	if equal == len(c.Figures) {
 		text = ""
 	}
@@ -175,6 +178,16 @@ func (c *Comparison) writeFigures(w io.Writer, o Options) {
 	for _, line := range wrap(strings.TrimPrefix(text, "; "), o.Width) {
 		fmt.Fprintln(w, o.paint(dim, line))
 	}
+}
+
+// tested counts the figures that have samples enough.
+func (c *Comparison) tested() (n int) {
+	for _, f := range c.Figures {
+		if !f.Few {
+			n++
+		}
+	}
+	return n
 }
 
 // middle is a median with its interval: 127,604 ± 1 %.
