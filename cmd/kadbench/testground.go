@@ -32,6 +32,7 @@ type testgroundCmd struct {
 	JSON  bool          `help:"Print the summary as one line of JSON."`
 	List  bool          `help:"List the cases, with their parameters."`
 
+	Read        string `placeholder:"DIR" help:"Report on a run from the outputs of its instances, such as the daemon collects."`
 	SyncService string `placeholder:"HOST:PORT" help:"Nothing but a sync service, until interrupted: what the real daemon's instances look for at localhost:5050."`
 }
 
@@ -50,6 +51,7 @@ Examples:
     kadbench testground find-peers --local 100 --param transport=mem
     kadbench testground find-peers --procs 16 --param alpha=5
     kadbench testground find-peers --group 'servers=12' --group 'clients=4 client_mode=true'
+    kadbench testground --read ~/testground/data/outputs/local_exec/kadbench/<run>
     kadbench testground --sync-service 127.0.0.1:5050`
 }
 
@@ -57,6 +59,8 @@ func (c *testgroundCmd) Run(a *app) error {
 	switch {
 	case c.SyncService != "":
 		return c.serve(a)
+	case c.Read != "":
+		return c.read(a)
 	case c.Case == "" && !c.List && os.Getenv("TEST_PLAN") != "":
 		return ground.Main(a.ctx, nil)
 	case c.Case == "" || c.List:
@@ -69,12 +73,9 @@ func (c *testgroundCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	log, err := openLog(c.Out, record.Run{})
+	log, err := c.log()
 	if err != nil {
-		return usage("--out: %v", err)
-	}
-	if err := saveCommand(log, 0); err != nil {
-		return abandon(log, "base", err)
+		return err
 	}
 	cfg.Out = filepath.Dir(log.Path())
 	exec, by := ground.Local, "goroutines"
@@ -85,6 +86,23 @@ func (c *testgroundCmd) Run(a *app) error {
 	if result == nil {
 		return abandon(log, "base", err)
 	}
+	return c.conclude(a, log, result, by, err)
+}
+
+// log opens the results log.
+func (c *testgroundCmd) log() (*record.Writer, error) {
+	log, err := openLog(c.Out, record.Run{})
+	if err != nil {
+		return nil, usage("--out: %v", err)
+	}
+	if err := saveCommand(log, 0); err != nil {
+		return nil, abandon(log, "base", err)
+	}
+	return log, nil
+}
+
+// conclude writes what came of a run to the log, shows it, and returns how it ended.
+func (c *testgroundCmd) conclude(a *app, log *record.Writer, result *ground.Run, by string, err error) error {
 	sum := result.Log(log, by, self()+" "+shellquote.Join(os.Args[1:]...))
 	sum.Exit = run.ExitCode(err)
 	if err != nil {
@@ -97,6 +115,28 @@ func (c *testgroundCmd) Run(a *app) error {
 		return shown
 	}
 	return err
+}
+
+// read reports on a run that somebody else ran.
+func (c *testgroundCmd) read(a *app) error {
+	if c.Case != "" || c.Local != nil || c.Procs != nil {
+		return usage("--read runs no case: neither one nor --local or --procs was expected with it")
+	}
+	result, err := ground.Load(c.Read)
+	if err != nil {
+		return usage("--read: %v", err)
+	}
+	if c.Out == "" {
+		if err := c.show(a, result, "Testground's", "", result.Err()); err != nil {
+			return err
+		}
+		return result.Err()
+	}
+	log, err := c.log()
+	if err != nil {
+		return err
+	}
+	return c.conclude(a, log, result, "Testground's", result.Err())
 }
 
 // config is the run that the flags ask for.

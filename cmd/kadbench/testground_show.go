@@ -51,7 +51,10 @@ func (c *testgroundCmd) show(a *app, r *ground.Run, by, log string, err error) e
 		}
 		w.Flush()
 	}
-	_, failed := fmt.Fprintf(a.stdout, "\noutputs %s; log %s\n", r.Dir, log)
+	if log != "" {
+		log = "; log " + log
+	}
+	_, failed := fmt.Fprintf(a.stdout, "\noutputs %s%s\n", r.Dir, log)
 	return failed
 }
 
@@ -71,7 +74,7 @@ type groundSummary struct {
 	Type      string               `json:"type"` // summary
 	Case      string               `json:"case"`
 	Run       string               `json:"run"`
-	Runner    string               `json:"runner"` // goroutines, processes
+	Runner    string               `json:"runner"` // goroutines, processes, Testground's
 	Instances map[ground.State]int `json:"instances"`
 	TookMS    float64              `json:"took_ms"`
 	Points    []groundPoint        `json:"points"`
