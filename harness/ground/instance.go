@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -25,11 +26,16 @@ func Main(ctx context.Context, cases []*Case) error {
 	if err != nil {
 		return err
 	}
+	dropped := dropInflux()
 	e, err := openSDK(p)
 	if err != nil {
 		return err
 	}
 	e.start()
+	if dropped != "" {
+		e.Message("%s", dropped)
+	}
+	defer profiles(p, e)()
 	in := &Instance{Run: p.TestRun, Count: p.TestInstanceCount, Group: p.TestGroupID, GroupCount: p.TestGroupInstanceCount, Out: e}
 	err = in.prepare(cases, p)
 	if err == nil {
@@ -56,14 +62,32 @@ func environment() (*tgruntime.RunParams, error) {
 		return nil, fmt.Errorf("%w: the environment of a Testground instance was expected, with TEST_CASE, TEST_RUN, TEST_OUTPUTS_PATH, "+
 			"TEST_INSTANCE_COUNT and TEST_GROUP_INSTANCE_COUNT", run.ErrUsage)
 	}
-	// The SDK does not know this switch of the daemon, and would try for 15 s to reach a database that is not there.
-	if os.Getenv("TEST_DISABLE_METRICS") == "true" {
-		os.Unsetenv(tgruntime.EnvInfluxDBURL)
-	}
 	os.Unsetenv("LOG_LEVEL") // above info it would keep back the event of success
 	// The SDK parses the name of this variable in place of its value.
 	p.TestStartTime, _ = time.Parse(time.RFC3339, os.Getenv(tgruntime.EnvTestStartTime))
 	return p, nil
+}
+
+// dropInflux takes the database for metrics out of the environment where none shall be used or none is there, and says why: the
+// SDK does not know the daemon's switch, and tries for 15 s to reach a database that does not answer.
+func dropInflux() (why string) {
+	given := os.Getenv(tgruntime.EnvInfluxDBURL)
+	if given == "" {
+		return ""
+	}
+	if os.Getenv("TEST_DISABLE_METRICS") != "true" {
+		u, err := url.Parse(given)
+		if err == nil {
+			var conn net.Conn
+			if conn, err = net.DialTimeout("tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")), time.Second); err == nil {
+				conn.Close()
+				return ""
+			}
+		}
+		why = fmt.Sprintf("no metrics are sent to InfluxDB at %s: %v", given, err)
+	}
+	os.Unsetenv(tgruntime.EnvInfluxDBURL)
+	return why
 }
 
 // openSDK opens the outputs. A panic anywhere is written to run.err, since it ends the process before anybody can record it.

@@ -6,8 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -49,14 +49,26 @@ func TestAnInstanceOfTestground(t *testing.T) {
 	addr, _ := serveSync(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
-	begun := time.Now()
-	o, exit, dir := instance(t, map[string]string{"SYNC_SERVICE_PORT": port})
-	assert.Less(t, time.Since(begun), time.Minute)
-	assert.Zero(t, exit)
-	assert.Equal(t, OK, o.State, o.Error)
-	assert.Equal(t, []int{1, 1}, []int{o.Seq, o.GroupSeq})
-	for _, name := range []string{"run.out", "run.err", "results.out", "diagnostics.out"} {
-		assert.FileExists(t, filepath.Join(dir, name))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l.Close() // where InfluxDB is not
+	for _, disabled := range []string{"true", "false"} {
+		o, exit, dir := instance(t, map[string]string{
+			"SYNC_SERVICE_PORT": port, "TEST_RUN": "disabled-" + disabled, "TEST_DISABLE_METRICS": disabled,
+			"INFLUXDB_URL": "http://" + l.Addr().String(), "TEST_CAPTURE_PROFILES": "cpu=|heap=1h|wall=5s|block=often",
+		})
+		assert.Zero(t, exit)
+		assert.Equal(t, OK, o.State, o.Error)
+		assert.Equal(t, []int{1, 1}, []int{o.Seq, o.GroupSeq})
+		for _, name := range []string{"run.out", "run.err", "results.out", "diagnostics.out", "cpu.prof"} {
+			assert.FileExists(t, filepath.Join(dir, name))
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "run.out"))
+		require.NoError(t, err)
+		assert.Equal(t, disabled == "false", strings.Contains(string(text), "no metrics are sent to InfluxDB at http://"+l.Addr().String()))
+		assert.Contains(t, string(text), "profile wall: no such kind: expected cpu, heap")
+		assert.Contains(t, string(text), `profile block: interval \"often\": expected a time such as 5s`)
+		assert.NotContains(t, string(text), "failed to send batch")
 	}
 }
 
