@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/transport"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcpreuse"
+	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
@@ -35,7 +36,7 @@ func (u lateUpgrader) Upgrade(ctx context.Context, t transport.Transport, c mane
 		if err := sleep(ctx, 2*u.delay); err != nil { // the handshake of TCP is a round trip
 			return nil, errors.Join(err, c.Close())
 		}
-		c = newLateConn(c, u.delay)
+		c = lateAt{newLateConn(c, u.delay), c}
 	}
 	return u.Upgrader.Upgrade(ctx, t, c, d, p, s)
 }
@@ -53,9 +54,18 @@ type piece struct {
 	err error
 }
 
+// lateAt knows its addresses as go-libp2p writes them.
+type lateAt struct {
+	*lateConn
+	at manet.Conn
+}
+
+func (l lateAt) LocalMultiaddr() ma.Multiaddr  { return l.at.LocalMultiaddr() }
+func (l lateAt) RemoteMultiaddr() ma.Multiaddr { return l.at.RemoteMultiaddr() }
+
 // lateConn delays what is written to a connection, and what is read from it.
 type lateConn struct {
-	manet.Conn
+	net.Conn
 	delay    time.Duration
 	out, in  chan piece
 	closed   chan struct{}
@@ -70,7 +80,7 @@ type lateConn struct {
 	until    time.Time
 }
 
-func newLateConn(c manet.Conn, delay time.Duration) *lateConn {
+func newLateConn(c net.Conn, delay time.Duration) *lateConn {
 	l := &lateConn{Conn: c, delay: delay, out: make(chan piece, latePieces), in: make(chan piece, latePieces),
 		closed: make(chan struct{}), broken: make(chan struct{}), deadline: make(chan struct{})}
 	go l.send()

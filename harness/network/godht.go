@@ -70,6 +70,11 @@ func (n *goNode) Connect(ctx context.Context, to peer.AddrInfo) error { return n
 
 // Bootstrap forces the refresh: a plain one leaves out what was refreshed lately, and its own Bootstrap only begins it.
 func (n *goNode) Bootstrap(ctx context.Context) error {
+	if len(n.host.Network().Peers()) > 0 { // ours waits for them by itself
+		if err := awaitTable(ctx, n); err != nil {
+			return err
+		}
+	}
 	select {
 	case err := <-n.dht.ForceRefresh():
 		return err

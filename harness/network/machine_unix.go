@@ -3,6 +3,7 @@
 package network
 
 import (
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -23,4 +24,16 @@ func processorTime() time.Duration {
 		return 0
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// peakMemory is the most that this process ever had, in bytes: Linux counts KiB.
+func peakMemory() uint64 {
+	var r syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) != nil {
+		return 0
+	}
+	if runtime.GOOS == "darwin" {
+		return uint64(r.Maxrss)
+	}
+	return uint64(r.Maxrss) << 10
 }

@@ -149,16 +149,24 @@ const (
 	enterTick    = 5 * time.Millisecond
 )
 
-// settle lets a node that is connected look for itself. The table fills a moment after a connection.
+// awaitTable waits until somebody is in a node's table: that comes a moment after a connection.
+func awaitTable(ctx context.Context, n Node) error {
+	for waited := time.Duration(0); len(n.Table()) == 0 && waited < enterTimeout; waited += enterTick {
+		if err := sleep(ctx, enterTick); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle lets a node that is connected look for itself.
 func (r *run) settle(ctx context.Context, m *member) error {
 	n, _ := m.there()
 	if n == nil {
 		return nil
 	}
-	for waited := time.Duration(0); len(n.Table()) == 0 && waited < enterTimeout; waited += enterTick {
-		if err := sleep(ctx, enterTick); err != nil {
-			return err
-		}
+	if err := awaitTable(ctx, n); err != nil {
+		return err
 	}
 	if err := n.Bootstrap(ctx); err != nil {
 		return fmt.Errorf("node %d: bootstrap: %w", m.handle, err)
@@ -206,8 +214,10 @@ func (r *run) shut(m *member) {
 		return
 	}
 	end()
+	used := usedBy(n)
 	_ = n.Close() // it is gone either way
 	r.mu.Lock()
+	r.used += used
 	r.gone = r.gone.plus(n.Stats())
 	r.mu.Unlock()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kadbench/kadbench/harness/record"
 	"github.com/kadbench/kadbench/harness/sim"
+	"github.com/kadbench/kadbench/harness/target"
 	"github.com/kadbench/kadbench/kad"
 )
 
@@ -45,7 +46,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	err := r.build(ctx)
 	if err == nil {
 		r.result.Ready = time.Since(before.at)
-		r.result.Cost.BootstrapCPU = (processorTime() - before.cpu).Seconds() * 1e3 / float64(c.Nodes)
+		r.result.Cost.BootstrapCPU = (r.processorTime() - before.cpu).Seconds() * 1e3 / float64(c.Nodes)
 		err = r.load(ctx)
 	}
 	if err == nil {
@@ -78,7 +79,8 @@ type run struct {
 
 	mu        sync.Mutex // of what follows, and of the observer
 	published map[uint64]publication
-	gone      Stats // of nodes that are closed
+	gone      Stats         // of nodes that are closed
+	used      time.Duration // by processes that have ended
 	result    Result
 }
 
@@ -137,7 +139,7 @@ func (r *run) load(ctx context.Context) error {
 	}
 	profile := startProfile(r.cfg.Profile)
 	defer profile.drop()
-	stats, cpu := r.stats(), processorTime()
+	stats, cpu := r.stats(), r.processorTime()
 	r.mu.Lock()
 	r.start, r.ready = time.Now(), true
 	r.mu.Unlock()
@@ -155,7 +157,7 @@ func (r *run) load(ctx context.Context) error {
 	r.leaveAll() // operations that have not ended do now
 	r.operations.Wait()
 	r.deeds.Wait()
-	r.result.Ran, r.result.CPU = time.Since(r.start), processorTime()-cpu
+	r.result.Ran, r.result.CPU = time.Since(r.start), r.processorTime()-cpu
 	r.result.Until = r.now()
 	spent := r.stats()
 	r.result.Sent, r.result.Lost = spent.Requests-stats.Requests, spent.Failed-stats.Failed
@@ -256,6 +258,30 @@ func (r *run) stats() Stats {
 		}
 	}
 	return sum
+}
+
+// processorTime is what this process has used, and those of nodes.
+func (r *run) processorTime() time.Duration {
+	r.mu.Lock()
+	sum := processorTime() + r.used
+	r.mu.Unlock()
+	for _, m := range r.members {
+		if n, _ := m.there(); n != nil {
+			sum += usedBy(n)
+		}
+	}
+	return sum
+}
+
+// usedBy is the processor time of a node in a process of its own, as far as this system tells.
+func usedBy(n Node) time.Duration {
+	if p, ok := n.(*process); ok {
+		if of, ok := p.target.(target.Processor); ok {
+			used, _ := of.CPU()
+			return used
+		}
+	}
+	return 0
 }
 
 func (s Stats) plus(o Stats) Stats {

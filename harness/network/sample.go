@@ -100,5 +100,6 @@ func (r *run) take(before stock) {
 	cost.Goroutines = each(float64(now.goroutines - before.goroutines))
 	cost.Connections = each(float64(connections))
 	cost.Entries = each(float64(r.result.Entries))
+	r.result.PeakRSS = peakMemory()
 	r.result.Heap = uint64(max(0, float64(now.heap)-float64(before.heap)))
 }
