@@ -57,14 +57,45 @@ func (b *Bench) Name() string {
 	return strings.TrimSpace(b.Plan+" "+settings(b.Point)) + ", " + b.Target
 }
 
-// counted are the turns that were not done again.
+// searched says whether the highest rate was sought: then each round is a try at a rate of its own.
+func (b *Bench) searched() bool {
+	return b.Measured != nil && (b.Measured.Max != nil || len(b.Measured.Tries) > 0) ||
+		b.Measured == nil && slices.ContainsFunc(b.Turns, func(t record.Turn) bool { return t.Round > b.Rounds })
+}
+
+// counted are the turns of which the figures are: those that were not done again, and of a search the last try at the
+// rate that it found. A search that was cut off has none.
 func (b *Bench) counted() (turns []record.Turn) {
+	found := 0
+	if b.searched() {
+		if b.Measured == nil || b.Measured.Max == nil {
+			return nil
+		}
+		for i, try := range b.Measured.Tries {
+			if try.Held && try.Rate == *b.Measured.Max {
+				found = i + 1
+			}
+		}
+		if found == 0 {
+			return nil
+		}
+	}
 	for _, t := range b.Turns {
-		if t.Void == "" {
+		if t.Void == "" && (found == 0 || t.Round == found) {
 			turns = append(turns, t)
 		}
 	}
 	return turns
+}
+
+// again is how many turns were done again.
+func (b *Bench) again() (n int) {
+	for _, t := range b.Turns {
+		if t.Void != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // spread of a figure over turns, as record has it.
@@ -117,9 +148,19 @@ func (b *Bench) offered() float64 {
 	return spread(rates).Median
 }
 
+func tries(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
+}
+
 // Broken says why and where a load did not come to its end; empty where it did.
 func (b *Bench) Broken() string {
 	done := fmt.Sprintf("%d of %s", len(b.counted()), Plural(b.Rounds, "turn"))
+	if b.searched() {
+		done = tries(len(b.Turns) - b.again())
+	}
 	switch {
 	case b.Measured == nil:
 		return "the log was cut off after " + done

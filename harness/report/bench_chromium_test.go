@@ -72,6 +72,8 @@ func TestLoadsSideBySide(t *testing.T) {
 	openLoads(t, b, "max")
 	assert.Equal(t, "streams ref go 8 48,000 12,000 64 96,000 24,000", b.numbersOf("Highest rate at which all needs held"))
 
+	assert.Contains(t, b.numbersOf("Latency from due by rate, 99th percentile"), "ms, missed")
+
 	// Loads and networks in one page.
 	openLoads(t, b, "open", "network", "cut")
 	titles := b.titles()

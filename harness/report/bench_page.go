@@ -44,6 +44,14 @@ type pageBench struct {
 	Failed  float64              `json:"failed"` // share
 	Max     *float64             `json:"max,omitempty"`
 	Turns   []pageTurn           `json:"turns"`
+	Tries   []pageTry            `json:"tries,omitempty"`
+}
+
+// pageTry is a rate that was tried.
+type pageTry struct {
+	Rate float64  `json:"rate"`
+	Held bool     `json:"held"`
+	P99  *float64 `json:"p99"` // from due
 }
 
 // pageTurn is one that counts.
@@ -68,6 +76,9 @@ func (l *Log) pageTrials() (list []pageTrial) {
 			Axes: []string{}, Targets: cleaned(t.targets())}
 		p.Axes = append(p.Axes, cleaned(t.Axes)...)
 		p.Facts = []string{Plural(first.Rounds, "round"), fmt.Sprintf("seed %d", first.Seed)}
+		if first.searched() {
+			p.Facts[0] = "the highest rate sought"
+		}
 		for _, s := range t.facts() {
 			p.Facts = append(p.Facts, Clean(s.Name+" "+s.Value))
 		}
@@ -122,6 +133,15 @@ func (p *pageTrial) add(t *trial, b *Bench) {
 	turns := b.counted()
 	for _, turn := range turns[:min(len(turns), maxPageTurns)] {
 		one.Turns = append(one.Turns, pageTurn{turn.Round, turn.PerSecond, told(turn.Due, 50), told(turn.Due, 99), turn.ServerCPU, turn.Foreign, turn.Seconds[:min(len(turn.Seconds), maxSeconds)]})
+	}
+	for i, try := range m.Tries[:min(len(m.Tries), maxPageTurns)] {
+		shown := pageTry{Rate: try.Rate, Held: try.Held}
+		for _, turn := range b.Turns {
+			if turn.Void == "" && turn.Round == i+1 {
+				shown.P99 = told(turn.Due, 99)
+			}
+		}
+		one.Tries = append(one.Tries, shown)
 	}
 	p.Runs = append(p.Runs, one)
 }

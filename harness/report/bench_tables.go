@@ -87,7 +87,7 @@ func (t *trial) fates() grid {
 			wrong = count(m.Wrong) + " of " + count(m.Checked)
 		}
 		turns := fmt.Sprint(m.Turns)
-		if again := len(b.Turns) - len(b.counted()); again > 0 {
+		if again := b.again(); again > 0 {
 			turns += fmt.Sprintf(" + %d", again)
 		}
 		return []string{turns, count(m.Requests), count(m.Answered), count(m.Errors), count(m.Timeouts), count(m.Dropped), count(m.Late), wrong, figure(m.Bytes), micros(m.ClientCPU)}

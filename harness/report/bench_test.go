@@ -179,6 +179,27 @@ func TestTurnsDoneAgain(t *testing.T) {
 	assert.Len(t, b.counted(), 5)
 }
 
+// Of a search for the highest rate the figures are those of the try that found it.
+func TestSearch(t *testing.T) {
+	l := loaded(t, "max")
+	b := l.Benches[1]
+	require.Len(t, b.counted(), 1)
+	assert.InEpsilon(t, 12_000, b.offered(), 0.01)
+	var text bytes.Buffer
+	require.NoError(t, Compare([]*Log{l}, []*Log{l}, 0).Write(&text, Options{All: true}))
+	assert.Equal(t, 4, strings.Count(text.String(), "highest rate"), "of two targets at two points, and nothing else")
+	assert.NotContains(t, text.String(), "requests/s")
+
+	b.Measured.Max, b.Measured.Turns, b.Measured.Error = new(float64), 0, "at no rate did all needs hold"
+	assert.Empty(t, b.counted())
+	assert.Equal(t, "broken off after 6 tries: at no rate did all needs hold", b.Broken())
+	assert.Contains(t, highest(b.Measured), "at no rate that was tried did all needs hold; tried 3,000 held")
+	b.Measured = nil
+	assert.Empty(t, b.counted(), "several rates have no median")
+	assert.Equal(t, "the log was cut off after 6 tries", b.Broken())
+	require.NoError(t, HTML(&text, l, Options{}))
+}
+
 // What a target says stands on a terminal as it is read, not as it would act.
 func TestBenchTextsAreClean(t *testing.T) {
 	l := loaded(t, "open")

@@ -21,8 +21,11 @@ func writeBenches(w io.Writer, l *Log, o Options) {
 func (t *trial) write(w io.Writer, l *Log, o Options) {
 	first := t.Runs[0]
 	facts := []string{first.Plan, Plural(len(t.targets()), "target"), Plural(first.Rounds, "round")}
-	if turns := first.counted(); len(turns) > 0 {
-		facts[2] += " of " + span(turns[0].Span)
+	if first.searched() {
+		facts[2] = "the highest rate sought in turns"
+	}
+	if len(first.Turns) > 0 {
+		facts[2] += " of " + span(first.Turns[0].Span)
 	}
 	facts = append(facts, fmt.Sprintf("seed %d", first.Seed))
 	fmt.Fprintln(w, o.paint(bold, Clean(strings.Join(facts, ", "))))
@@ -141,7 +144,7 @@ func reasonsOf(m *record.Measured) string {
 // intervalsOfLoad are the 95 % confidence intervals of ratios and percentiles, in one line.
 func intervalsOfLoad(m *record.Measured) string {
 	var groups []string
-	if a := m.Against; a != nil {
+	if a := m.Against; a != nil && a.Rate.N > 1 {
 		text := "/ " + Clean(a.Target) + " " + spreadText(&a.Rate, times)
 		if a.CPU != nil {
 			text += ", CPU " + spreadText(a.CPU, times)
@@ -171,7 +174,7 @@ func intervalsOfLoad(m *record.Measured) string {
 
 // doubts are what makes figures less than they look, in sentences.
 func (t *trial) doubts(l *Log) (list []string) {
-	few := 0
+	few, single := 0, []string{}
 	say := func(b *Bench, format string, args ...any) {
 		list = append(list, t.which(b)+fmt.Sprintf(format, args...))
 	}
@@ -193,10 +196,17 @@ func (t *trial) doubts(l *Log) (list []string) {
 			say(b, "the processors were full, %s of them with the load generator: the rate is that of this machine, the server CPU that of the target", percentOf(share))
 		}
 		if m.Turns == 1 {
-			say(b, "one turn: nothing tells how much the figures differ from turn to turn")
+			single = append(single, strings.TrimSuffix(t.which(b), ": "))
 		} else if m.Turns > 0 && m.Turns < 6 {
 			few = max(few, m.Turns)
 		}
+	}
+	if len(single) > 0 {
+		text := "one turn: nothing tells how much the figures differ from turn to turn"
+		if len(single) < len(t.Runs) {
+			text = strings.Join(single, ", ") + ": " + text
+		}
+		list = append(list, text)
 	}
 	if few > 0 {
 		list = append(list, fmt.Sprintf("an interval of a rate or of CPU is that of the least and the most of %d turns: from six on it has 95 %%", few))

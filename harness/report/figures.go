@@ -17,6 +17,7 @@ type figureOf struct {
 	show   func(float64) string
 
 	turn func(*record.Turn) *float64    // of a turn under load
+	most func(*Bench) *float64          // of a search for the highest rate
 	kind func(*record.Figures) *float64 // of the operations of one kind
 	run  func(*Simulation) *float64     // of a whole run
 }
@@ -30,6 +31,8 @@ var figuresOf = []figureOf{
 	{Name: "failed", Unit: "failed/req", Scale: 1, Better: -1, show: percentOf, turn: func(t *record.Turn) *float64 { return part(t.Failed(), t.Requests) }},
 	{Name: "wrong", Unit: "wrong/checked", Scale: 1, Better: -1, show: percentOf, turn: func(t *record.Turn) *float64 { return part(t.Wrong, t.Checked) }},
 	{Name: "bytes", Unit: "B/req", Scale: 1, show: figure, turn: func(t *record.Turn) *float64 { return some(t.Bytes) }},
+
+	{Name: "highest rate", Unit: "max-req/s", Scale: 1, Better: 1, show: figure, most: func(b *Bench) *float64 { return b.Measured.Max }},
 
 	{Name: "success", Unit: "success", Scale: 1, Better: 1, show: percent, kind: func(f *record.Figures) *float64 { return share(f.Success) }},
 	{Name: "recall", Unit: "recall", Scale: 1, Better: 1, show: recall, kind: func(f *record.Figures) *float64 { return share(f.Recall) }},
@@ -138,8 +141,22 @@ type reading struct {
 // readings are all turns that count, and all runs that came to their end.
 func (l *Log) readings() (list []reading) {
 	for _, b := range l.Benches {
+		of := whose{Plan: b.Plan, Point: pointOf(b.Point), Target: b.Target}
+		if b.searched() { // what a target does at the rate that it was found to bear is another question each time
+			if b.Measured != nil {
+				r := reading{of, b.Measured.Answered, map[*figureOf]float64{}}
+				r.take(func(f *figureOf) *float64 {
+					if f.most == nil {
+						return nil
+					}
+					return f.most(b)
+				})
+				list = append(list, r)
+			}
+			continue
+		}
 		for _, t := range b.counted() {
-			r := reading{whose{Plan: b.Plan, Point: pointOf(b.Point), Target: b.Target}, t.Answered, map[*figureOf]float64{}}
+			r := reading{of, t.Answered, map[*figureOf]float64{}}
 			r.take(func(f *figureOf) *float64 {
 				if f.turn == nil {
 					return nil

@@ -50,9 +50,19 @@ function pointView(t, runs) {
   const lines = runs.flatMap(b => [curveOf(b, 'due', ' due', 0), curveOf(b, 'service', ' service', colours)]).filter(Boolean);
   return [
     lines.length ? [h('h2', {}, 'Latency by percentile'), plot({title: 'Latency by percentile', about: 'due: from when a request was due; service, dashed: from when it was sent', x: percentileAxis, y: {label: 'latency', format: latency, log: true}, lines})] : null,
+    tried(runs, colourOfTarget),
     withinTurns(runs, colourOfTarget),
     byRound(runs, colourOfTarget),
   ];
+}
+
+// tried shows how latency grew with the rate, where the highest was sought.
+function tried(runs, colourOfTarget) {
+  const lines = runs.filter(b => b.tries).map(b => {
+    const tries = b.tries.filter(t => t.p99 !== null).sort((x, y) => x.rate - y.rate);
+    return {name: b.target, c: colourOfTarget(b), at: tries.map(t => t.rate), v: tries.map(t => t.p99), note: tries.map(t => t.held ? undefined : latency(t.p99) + ', missed')};
+  }).filter(l => l.at.length);
+  return lines.length ? [h('h2', {}, 'The rates that were tried'), plot({title: 'Latency from due by rate, 99th percentile', kind: 'points', x: {label: 'requests/s', format: tick}, y: {label: 'p99', format: latency, log: true}, lines})] : null;
 }
 
 const middleOf = list => { const s = [...list].sort((a, b) => a - b), n = s.length; return n % 2 ? s[(n - 1) / 2] : (s[n / 2 - 1] + s[n / 2]) / 2; };
