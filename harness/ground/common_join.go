@@ -28,6 +28,7 @@ func (p *party) join(ctx context.Context) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
+	p.in.Out.Message("%s: %s", p.set.kind.Name(), p.set.kind.Version())
 	h := hello{Seq: p.in.Seq, Client: p.set.isClient(p.in.GroupSeq)}
 	if addrs := p.node.Info().Addrs; len(addrs) > 0 {
 		h.Addr = addrs[0].String()
