@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -177,41 +178,51 @@ func (e *Echo) encode() {
 	e.answers.Store(&frames)
 }
 
-// serve answers each frame of a stream. Of a frame it looks at the type alone, as no client takes an answer of another.
+// serve answers each frame of a stream.
 func (e *Echo) serve(s network.Stream) {
-	r := bufio.NewReaderSize(s, echoBuffer)
+	if e.carry(s, s) != nil {
+		s.Reset()
+		return
+	}
+	s.Close()
+}
+
+var errEcho = errors.New("echo: no request")
+
+// carry reads frames and writes answers until there are no more, or one is no request. Of a frame it looks at the type
+// alone, as no client takes an answer of another.
+func (e *Echo) carry(in io.Reader, out io.Writer) error {
+	r := bufio.NewReaderSize(in, echoBuffer)
 	for {
 		size, err := binary.ReadUvarint(r)
-		if err != nil {
-			break
-		}
-		if size == 0 || size > echoFrame {
-			s.Reset()
-			return
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case size == 0 || size > echoFrame:
+			return errEcho
 		}
 		head, err := r.Peek(int(min(size, 2)))
 		if err != nil {
-			break
+			return err
 		}
 		t := wire.PutValue // whose number, 0, an encoder may leave out
 		if head[0] == 0x08 && len(head) == 2 {
 			t = wire.Type(head[1])
 		}
-		if _, err := r.Discard(int(size)); err != nil {
-			break
-		}
 		if int(t) >= echoTypes {
-			s.Reset()
-			return
+			return errEcho
+		}
+		if _, err := r.Discard(int(size)); err != nil {
+			return err
 		}
 		if answer := e.answers.Load()[t]; answer != nil {
-			if _, err := s.Write(answer); err != nil {
-				s.Reset()
-				return
+			if _, err := out.Write(answer); err != nil {
+				return err
 			}
 		}
 	}
-	s.Close()
 }
 
 // echo reads what stands behind echo: nothing.

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"testing"
@@ -83,11 +84,11 @@ func TestEchoAnswersEverything(t *testing.T) {
 func TestEchoEndsBadStreams(t *testing.T) {
 	_, a, id := echoed(t, "tcp")
 	ctx := testDeadline(t)
-	for _, bytes := range [][]byte{{0}, {2, 0x08, 6}, {2, 0x08, 0xff}, binary.AppendUvarint(nil, echoFrame+1), binary.AppendUvarint(nil, 1<<63)} {
+	for _, bad := range [][]byte{{0}, {2, 0x08, 6}, {2, 0x08, 0xff}, binary.AppendUvarint(nil, echoFrame+1), binary.AppendUvarint(nil, 1<<63)} {
 		s, err := a.Open(ctx, id, testProto)
 		require.NoError(t, err)
-		require.NoError(t, s.Write(ctx, bytes))
-		require.Equal(t, Reset, next(t, s).Kind, "% x", bytes)
+		require.NoError(t, s.Write(ctx, bad))
+		require.Equal(t, Reset, next(t, s).Kind, "% x", bad)
 	}
 	s, err := a.Open(ctx, id, testProto)
 	require.NoError(t, err)
@@ -117,4 +118,33 @@ func TestEchoTakesNothingMore(t *testing.T) {
 	require.ErrorContains(t, err, "k")
 	require.ErrorIs(t, node.Call(ctx, "bootstrap", nil, nil), ErrUnsupported)
 	require.Error(t, node.Call(ctx, "add_address", AddressParams{}, nil), "it was not started")
+}
+
+// FuzzEcho: whatever comes, it ends, and answers no more than one frame for each that it was sent.
+func FuzzEcho(f *testing.F) {
+	for _, seed := range []string{"", "\x00", "\x02\x08\x04", "\x02\x08\x04\x02\x08\x02\x01\x12", "\x80\x80\x80\x02\x08\x04", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
+		f.Add([]byte(seed))
+	}
+	e := new(Echo)
+	e.encode()
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var out bytes.Buffer
+		err := e.carry(bytes.NewReader(in), &out)
+		frames := 0
+		for rest := in; ; frames++ { // those that are whole
+			size, n := binary.Uvarint(rest)
+			if n <= 0 || size == 0 || size > uint64(len(rest)-n) {
+				break
+			}
+			rest = rest[n+int(size):]
+		}
+		answers := 0
+		for rest := out.Bytes(); len(rest) > 0; answers++ {
+			size, n := binary.Uvarint(rest)
+			var m wire.Message
+			require.NoError(t, wire.Decode(rest[n:n+int(size)], &m))
+			rest = rest[n+int(size):]
+		}
+		require.LessOrEqual(t, answers, frames, "%v", err)
+	})
 }
