@@ -32,7 +32,7 @@ func (t *trial) grid(cells func(*Bench, *record.Measured) []string, head ...stri
 }
 
 // leastOfLoads are the columns that go first on a narrow screen.
-var leastOfLoads = []string{"bytes", "p99.99", "turns", "client CPU", "CPU interval", "answered"}
+var leastOfLoads = []string{"bytes", "p99.99", "turns", "client CPU", "CPU interval", "answered", "offered/s"}
 
 // rates is what was answered, and what of the machine it took.
 func (t *trial) rates() grid {
@@ -41,7 +41,11 @@ func (t *trial) rates() grid {
 		if v := b.offered(); v > 0 {
 			offered = figure(v)
 		}
-		cells := []string{offered, figure(m.PerSecond), spreadText(&m.Rates, figure)}
+		most := none
+		if m.Max != nil {
+			most = figure(*m.Max)
+		}
+		cells := []string{most, offered, figure(m.PerSecond), spreadText(&m.Rates, figure)}
 		rate, cost := none, none
 		if a := m.Against; a != nil {
 			rate, cost = quotient(&a.Rate), quotient(a.CPU)
@@ -51,7 +55,7 @@ func (t *trial) rates() grid {
 			cpu = micros(*m.ServerCPU)
 		}
 		return append(cells, rate, cpu, spreadText(m.CPU, micros), cost, percentOf(m.Foreign))
-	}, "offered/s", "requests/s", "interval", t.beside(), "server CPU", "CPU interval", t.beside(), "foreign")
+	}, "highest/s", "offered/s", "requests/s", "interval", t.beside(), "server CPU", "CPU interval", t.beside(), "foreign")
 }
 
 // beside is the head of the column of ratios: / ref.
