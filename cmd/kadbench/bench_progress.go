@@ -62,7 +62,7 @@ func (p *benchProgress) name() string {
 }
 
 func (p *benchProgress) text() string {
-	text := fmt.Sprintf("%s of %s", rounded(p.e.Elapsed), rounded(p.e.Span))
+	text := fmt.Sprintf("%.1f of %.1f s", p.e.Elapsed.Seconds(), p.e.Span.Seconds())
 	if p.e.PerSecond > 0 {
 		text += fmt.Sprintf(", %s/s", count(uint64(p.e.PerSecond)))
 	}

@@ -94,10 +94,10 @@ func TestBenchProgress(t *testing.T) {
 	tell(5*s, run.BenchEvent{Target: "echo", Round: 2, Point: "streams=8"})
 	tell(11*s, run.BenchEvent{Target: "echo", Round: 2, Point: "streams=8", Elapsed: 11 * s})
 	p.close()
-	assert.Equal(t, `load/x ref, round 1 of 2: 10s of 20s, 15 k/s
+	assert.Equal(t, `load/x ref, round 1 of 2: 10.0 of 20.0 s, 15 k/s
 load/x ref, round 1 of 2: it is done again: others kept 40 % of the processors busy
 load/x ref, round 1 of 2: 16 k/s
-load/x streams=8 echo, round 2 of 2: 11s of 20s
+load/x streams=8 echo, round 2 of 2: 11.0 of 20.0 s
 `, err.String())
 
 	err.Reset()
