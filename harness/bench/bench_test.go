@@ -146,23 +146,18 @@ func TestStall(t *testing.T) {
 	const stall = 2 * time.Second
 	stalled := func() *server {
 		var once sync.Once
-		began := make(chan struct{})
 		var gate sync.RWMutex
-		s := serve(t, func(m *wire.Message) *wire.Message {
+		return serve(t, func(m *wire.Message) *wire.Message {
 			once.Do(func() {
-				close(began)
-				go func() {
-					time.Sleep(time.Second) // after the warm-up
+				time.AfterFunc(time.Second, func() { // after the warm-up
 					gate.Lock()
-					time.Sleep(stall)
-					gate.Unlock()
-				}()
+					time.AfterFunc(stall, gate.Unlock)
+				})
 			})
 			gate.RLock()
 			defer gate.RUnlock()
 			return echo(m)
 		})
-		return s
 	}
 	c := Config{Connections: 2, Streams: 4, Warmup: 500 * time.Millisecond, Span: 4 * time.Second, Load: line("FIND_NODE", 500, 5*time.Second)}
 	turn := func(closed bool) (r *Result) {

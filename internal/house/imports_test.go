@@ -57,7 +57,7 @@ var allowed = []struct {
 		"a load is puppets that ask by a schedule; like the judge it knows the wire format and nothing of an implementation"},
 	{"harness/network", []string{"kad", "kad/p2p", "kad/wire", "harness/target", "harness/load", "harness/sim", "harness/record", "harness/stats", "github.com/google/pprof", libp2p, formats, ipfs, "github.com/quic-go/quic-go"},
 		"networks of nodes of several implementations behind one interface; the only room besides the adapters that holds somebody else's Kademlia"},
-	{"harness/ground", []string{"harness/network", "harness/plan", "harness/run", "harness/record", "harness/report", "harness/stats", "harness/target", "plans", "fixtures",
+	{"harness/ground", []string{"harness/check", "harness/network", "harness/plan", "harness/run", "harness/record", "harness/report", "harness/stats", "harness/target", "plans", "fixtures",
 		libp2p, formats, ipfs, "github.com/testground", "github.com/coder/websocket", "go.uber.org/zap", "github.com/BurntSushi/toml", "golang.org/x/sys"},
 		"the one wall around Testground"},
 	{"plans", nil, "plans are data: the package embeds its files"},

@@ -85,6 +85,39 @@ func cleanAddrs(dst kad.Addrs, id []byte, addrs kad.Addrs, keep func(ma.Multiadd
 	return dst
 }
 
+// minPlain is the length of the shortest plain address in a list, so that as many bytes as maxAddrs of them hold no more
+// addresses than that.
+const minPlain = 9
+
+// allPlain says whether each address is an IP address with a TCP port, or a UDP port and QUIC, and nothing more: what
+// cleanAddrs would leave as it is.
+func allPlain(addrs kad.Addrs) bool {
+	for addr := range addrs.All() {
+		if !plain(addr) {
+			return false
+		}
+	}
+	return true
+}
+
+func plain(addr []byte) bool {
+	switch {
+	case len(addr) > 5 && addr[0] == ma.P_IP4:
+		addr = addr[5:]
+	case len(addr) > 17 && addr[0] == ma.P_IP6:
+		addr = addr[17:]
+	default:
+		return false
+	}
+	switch {
+	case len(addr) == 3:
+		return addr[0] == ma.P_TCP
+	case len(addr) == 6: // the codes of UDP and QUIC have two bytes each
+		return addr[0] == 0x91 && addr[1] == 0x02 && addr[4] == 0xcd && addr[5] == 0x03
+	}
+	return false
+}
+
 // unknownProtocol says whether an address is in order up to a protocol code that is not in our table. How long such a
 // component is cannot be told, so the rest is anybody's guess; the first component must be known.
 func unknownProtocol(addr []byte) bool {

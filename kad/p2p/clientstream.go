@@ -18,143 +18,36 @@ import (
 	"github.com/kadbench/kadbench/kad/wire"
 )
 
-const (
-	// rest is how long a stream stays unused after a reply before it is used again. FIND_NODE replies name no key, so
-	// a second answer to the last request could pass for the answer to the next; one that comes within a rest is
-	// noticed, and the stream is dropped. A lookup asks each peer once, so the rest costs it nothing.
-	rest = 100 * time.Millisecond
+// confirm is how long we wait for a peer to end its side of a stream. That of an ADD_PROVIDER tells that it was read:
+// it has no reply, and a peer that keeps the stream open has it too, as far as we can tell.
+const confirm = time.Second
 
-	// maxRest is when an idle stream is closed: js-libp2p and go-libp2p-kad-dht drop theirs after 10 s and 60 s.
-	maxRest = 9 * time.Second
-
-	// maxIdle is how many idle streams are kept for a peer: one stream serves one lookup at a time, and more than a few
-	// lookups at once seldom ask the same peer.
-	maxIdle = 4
-
-	// confirm is how long we wait for a peer to end its side of a stream. That of an ADD_PROVIDER tells that it was read:
-	// it has no reply, and a peer that keeps the stream open has it too, as far as we can tell.
-	confirm = time.Second
-)
+// readReply is what a stream reads ahead: the length of a frame, and all of a small one. The rest of a larger one is
+// read into the place where it stays.
+const readReply = 512
 
 // clientStream is an outbound stream with one request in flight. A goroutine reads it from the first request on, so
-// that what comes unasked, or the peer's end of the stream, is noticed while it rests.
+// that what comes unasked, or the peer's end of the stream, is noticed while it rests. Where a look at a stream need not
+// wait for anything, that goroutine ends when the stream has rested for a while, and the next request looks first.
 type clientStream struct {
 	o       *outbound
 	s       network.Stream
 	peer    peer.ID
+	dozes   bool        // its reader may end while it rests
 	once    bool        // it serves one request, and its place is free when the peer has ended it too
 	replies chan []byte // the body of the reply to the one request in flight; closed when the reader has ended
 	err     error       // why it has; read after replies was closed
 
+	mu      sync.Mutex
+	used    bool // a request was sent
 	reading bool // the reader runs
-
-	mu     sync.Mutex
-	asking bool // a request is in flight
+	asking  bool // a request is in flight
+	dozing  bool // the reader was told to end
 
 	// Guarded by outbound.mu.
 	rested time.Time // since when it rests
 	timer  *time.Timer
 	ended  bool // the reader has ended: it must not rest
-}
-
-// take takes a stream that has rested long enough; nil: there is none. ADD_PROVIDER gets a fresh one always, since it
-// is not used again.
-func (o *outbound) take(r *request) *clientStream {
-	if r.kind == kad.SendAddProvider {
-		return nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	q := o.peers[r.peer]
-	if q == nil || o.crowded(q) || len(q.idle) == 0 || time.Since(q.idle[0].rested) < rest {
-		return nil
-	}
-	st := q.idle[0]
-	q.idle = q.idle[1:]
-	st.timer.Stop()
-	return st
-}
-
-// park lets a stream rest for the next request, or ends it. To end one may wait for a peer that does not read, so that
-// is never done under a lock.
-func (o *outbound) park(st *clientStream) {
-	switch kept, crowded := o.keep(st); {
-	case kept:
-	case crowded:
-		st.finish()
-	default:
-		st.discard()
-	}
-}
-
-// keep puts a stream among those at rest, if there is a place.
-func (o *outbound) keep(st *clientStream) (kept, crowded bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	q := o.queue(st.peer)
-	crowded = o.crowded(q)
-	if o.closed || st.ended || len(q.idle) >= maxIdle || crowded {
-		o.forget(st.peer, q)
-		return false, crowded
-	}
-	st.rested = time.Now()
-	st.timer = time.AfterFunc(maxRest, st.drop)
-	q.idle = append(q.idle, st)
-	return true, false
-}
-
-// crowded says whether more than half of the streams that a peer may allow are open. o.mu is held.
-//
-// Then none rests any more, and each is used once and ended on both sides before its place goes to the next request, which
-// mostly costs no time: the peer's end comes with its answer. For a stream that we reset may count a little longer with the
-// peer, and at its limit the peer resets the next one. Below the half, as many may be ending as are open.
-func (o *outbound) crowded(q *peerQueue) bool {
-	return len(q.waiting) > 0 || q.running+len(q.idle) > o.n.limits.OutboundRequests/2
-}
-
-// makeRoom ends the streams at rest if one more request makes a crowd. Each holds a place until it has ended, and then a
-// request that waits gets it. o.mu is held.
-func (o *outbound) makeRoom(q *peerQueue) {
-	if q.running+len(q.idle)+1 <= o.n.limits.OutboundRequests/2 {
-		return
-	}
-	for _, st := range q.idle {
-		st.timer.Stop()
-		q.running++
-		o.n.work.Go(func() {
-			st.finish()
-			if r := o.next(q, st.peer); r != nil {
-				o.run(q, r)
-			}
-		})
-	}
-	q.idle = nil
-}
-
-// busy is crowded for those who do not hold the lock.
-func (o *outbound) busy(p peer.ID) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.crowded(o.queue(p))
-}
-
-// drop takes a stream out of those at rest and ends it.
-func (st *clientStream) drop() {
-	o := st.o
-	o.mu.Lock()
-	st.ended = true
-	if q := o.peers[st.peer]; q != nil {
-		for i, other := range q.idle {
-			if other == st {
-				st.timer.Stop()
-				q.idle = append(q.idle[:i:i], q.idle[i+1:]...)
-				break
-			}
-		}
-		o.forget(st.peer, q)
-	}
-	o.mu.Unlock()
-	st.discard()
 }
 
 // finish ends a stream on which nothing is asked, and waits until the peer has ended it too, or its time is up.
@@ -163,6 +56,15 @@ func (st *clientStream) finish() {
 	defer stop()
 	_ = st.s.CloseWrite()
 	_ = st.s.SetReadDeadline(time.Now().Add(confirm))
+	st.mu.Lock()
+	reading := st.reading
+	st.dozing = false // from now on the reader waits for the end
+	st.mu.Unlock()
+	if !reading {
+		_, _ = st.s.Read(make([]byte, 1))
+		st.discard()
+		return
+	}
 	for range st.replies { // until the reader has seen the end, and discards the stream
 	}
 }
@@ -172,7 +74,7 @@ func (st *clientStream) discard() { _ = st.s.Reset() }
 // client makes the client's side of a stream. With room for the one reply, the reader never waits for an asker who has
 // given up.
 func (o *outbound) client(s network.Stream, r *request) *clientStream {
-	return &clientStream{o: o, s: s, peer: r.peer, replies: make(chan []byte, 1), once: o.busy(r.peer)}
+	return &clientStream{o: o, s: s, peer: r.peer, dozes: canDoze(s), replies: make(chan []byte, 1), once: o.busy(r.peer)}
 }
 
 // ask sends a request and makes the input of its reply. again: the stream had rested and was dead before the reply
@@ -180,10 +82,16 @@ func (o *outbound) client(s network.Stream, r *request) *clientStream {
 // no harm (unsettled says why).
 func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why kad.ErrorKind, again bool) {
 	frame := r.frame(st.o.n)
-	used := st.reading
 	st.mu.Lock()
-	st.asking = true
+	used, reading := st.used, st.reading
+	st.used, st.asking = true, true
 	st.mu.Unlock()
+	if used && !reading {
+		if err := st.look(); err != nil {
+			st.discard()
+			return in, st.why(ctx, err), !late(ctx, err)
+		}
+	}
 	_ = st.s.SetDeadline(r.deadline)
 	stop := context.AfterFunc(ctx, st.discard)
 	defer stop()
@@ -198,8 +106,10 @@ func (st *clientStream) ask(ctx context.Context, r *request) (in kad.Input, why 
 	if st.once {
 		_ = st.s.CloseWrite()
 	}
-	if !used {
+	if !reading {
+		st.mu.Lock()
 		st.reading = true
+		st.mu.Unlock()
 		st.o.n.work.Go(st.read)
 	}
 	body, replied := <-st.replies
@@ -256,12 +166,31 @@ var (
 	errUnasked     = errors.New("a message that nobody asked for")
 )
 
+// look says what is wrong with a stream that rests without a reader: something came, or the peer has ended it. Its read
+// deadline is over, so the look does not wait.
+func (st *clientStream) look() error {
+	switch n, err := st.s.Read(make([]byte, 1)); {
+	case n > 0:
+		return errUnasked
+	case !isTimeout(err):
+		return errors.Join(errBeforeReply, err)
+	}
+	return nil
+}
+
 // read hands on one frame for each request and ends the stream at anything else.
 func (st *clientStream) read() {
-	defer close(st.replies)
-	r := bufio.NewReaderSize(st.s, 4<<10)
+	r := bufio.NewReaderSize(st.s, readReply)
 	for {
 		_, err := r.Peek(1)
+		if isTimeout(err) {
+			switch st.doze() {
+			case asleep:
+				return
+			case roused:
+				continue
+			}
+		}
 		if err != nil {
 			st.err = errors.Join(errBeforeReply, err)
 			break
@@ -284,6 +213,7 @@ func (st *clientStream) read() {
 		st.replies <- body
 	}
 	st.drop()
+	close(st.replies)
 }
 
 // why is the kind of a failure for the core.

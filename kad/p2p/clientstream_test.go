@@ -83,7 +83,7 @@ func TestReplyThatNobodyTakes(t *testing.T) {
 		},
 		reset: func() {},
 	}
-	st := &clientStream{o: &n.outbound, s: s, peer: "p", replies: make(chan []byte, 1), reading: true}
+	st := &clientStream{o: &n.outbound, s: s, peer: "p", replies: make(chan []byte, 1), used: true, reading: true}
 	n.work.Go(st.read)
 	_, why, again := st.ask(context.Background(), &request{kind: kad.SendFindNode, peer: "p", key: []byte("k")})
 	assert.Equal(t, kad.ErrReset, why)

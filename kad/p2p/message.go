@@ -95,6 +95,15 @@ func (n *Node) understand(r *request, body []byte) (kad.Input, kad.ErrorKind) {
 	return in, kad.ErrNone
 }
 
+// usableAddrs are the addresses of a peer of a reply that can be used: the reply's own bytes where nothing about them is
+// unusual, as with nine of ten peers.
+func (n *Node) usableAddrs(p *wire.Peer) kad.Addrs {
+	if len(p.Addrs) <= maxAddrs*minPlain && n.filter() == nil && allPlain(kad.Addrs(p.Addrs)) {
+		return kad.Addrs(p.Addrs)
+	}
+	return cleanAddrs(nil, p.ID, kad.Addrs(p.Addrs), n.filter())
+}
+
 // usable keeps of the peers of a reply the first of those that have an id, with the addresses that can be used. A
 // provider may have none (GP-15 of the catalogue).
 func (n *Node) usable(ps []wire.Peer, limit int) []kad.PeerInfo {
@@ -109,7 +118,7 @@ func (n *Node) usable(ps []wire.Peer, limit int) []kad.PeerInfo {
 		}
 		list = append(list, kad.PeerInfo{
 			ID:         p.ID,
-			Addrs:      cleanAddrs(nil, p.ID, kad.Addrs(p.Addrs), n.filter()),
+			Addrs:      n.usableAddrs(p),
 			Connection: kad.Connection(p.Connection),
 		})
 	}

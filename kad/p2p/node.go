@@ -47,8 +47,7 @@ type Node struct {
 	held     map[kad.RequestID]chan heldAnswer // streams whose request is held, see held.go
 	journal  *journal                          // nil: memory only
 
-	events   chan kad.Event
-	watched  atomic.Bool // somebody called Events
+	events   chan kad.Event // nil until somebody calls Events: a full one takes half a megabyte
 	dropped  atomic.Uint64
 	modeSet  sync.Mutex  // held while the handlers are being set or removed
 	server   atomic.Bool // what the core wants
@@ -88,7 +87,6 @@ func New(cfg Config) (*Node, error) {
 		redial:   redial{stir: make(chan struct{}, 1)},
 		queries:  make(map[kad.QueryID]*query),
 		held:     make(map[kad.RequestID]chan heldAnswer),
-		events:   make(chan kad.Event, cfg.Limits.Events),
 		stir:     make(chan struct{}, 1),
 	}
 	for _, p := range cfg.Protocols {
@@ -193,7 +191,9 @@ func (n *Node) close() error {
 		return nil
 	}
 	n.closed = true
-	close(n.events) // nothing is published any more
+	if n.events != nil {
+		close(n.events) // nothing is published any more
+	}
 	if !n.started {
 		n.mu.Unlock()
 		return nil
@@ -277,7 +277,14 @@ func (n *Node) Advance(d time.Duration) {
 // several readers divide the events among them, so who needs all of them twice passes them on. Close closes the
 // channel; what it held may still be read.
 func (n *Node) Events() <-chan kad.Event {
-	n.watched.Store(true)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.events == nil {
+		n.events = make(chan kad.Event, n.limits.Events)
+		if n.closed {
+			close(n.events)
+		}
+	}
 	return n.events
 }
 

@@ -22,6 +22,7 @@ type outbound struct {
 	peers   map[peer.ID]*peerQueue
 	dialing int // Dial commands that run or wait
 	dials   dials
+	resting []*clientStream // of all peers, the one that has rested longest first
 }
 
 // maxDialing bounds the Dial commands that wait for a place: ten for each that runs. A core that wants more is told
@@ -229,12 +230,12 @@ func (o *outbound) once(ctx context.Context, r *request) (kad.Input, kad.ErrorKi
 func (o *outbound) close() {
 	o.mu.Lock()
 	o.closed = true
-	var idle []*clientStream
+	idle := o.resting
+	o.resting = nil
+	for _, st := range idle {
+		st.timer.Stop()
+	}
 	for _, q := range o.peers {
-		for _, st := range q.idle {
-			st.timer.Stop()
-		}
-		idle = append(idle, q.idle...)
 		q.idle, q.waiting = nil, nil
 	}
 	o.mu.Unlock()

@@ -111,7 +111,7 @@ func (n *Node) publish(ev *kad.Event) {
 			}
 		}
 	}
-	if !n.watched.Load() || n.closed { // Close has closed the channel
+	if n.events == nil || n.closed { // Close has closed the channel
 		return
 	}
 	select {
