@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -203,32 +204,44 @@ func watched(t *testing.T) (addr string, stop func(), wait func(n int)) {
 }
 
 func TestAKilledInstanceEndsTheRun(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	addr, stop, wait := watched(t)
-	defer stop()
-	out := t.TempDir()
-	r, err := hanging(t, t.Context(), Procs, Config{Out: out, SyncService: addr}, func() {
-		wait(3)
-		found, err := fs.Glob(os.DirFS(out), "kadbench/*/single/1/pid")
-		require.NoError(t, err)
-		require.Len(t, found, 1)
-		text, err := os.ReadFile(filepath.Join(out, found[0]))
-		require.NoError(t, err)
-		pid, err := strconv.Atoi(string(text))
-		require.NoError(t, err)
-		require.Contains(t, children(t), string(text))
-		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-	})
-	require.NotNil(t, r)
-	killed := r.Instances[1]
-	assert.Equal(t, Incomplete, killed.State)
-	assert.EqualError(t, err, fmt.Sprintf("instance %d of 3 (group single): its process ended (signal: killed)", killed.Seq))
-	assert.Equal(t, 1, run.ExitCode(err))
-	for _, i := range []int{0, 2} {
-		assert.Equal(t, Aborted, r.Instances[i].State, "they heard of it and ended by themselves")
-		assert.Equal(t, err.Error(), r.Instances[i].Error)
+	for how, c := range map[string]struct {
+		signal os.Signal
+		want   string
+		state  State
+	}{
+		"at once":    {os.Kill, "its process ended (signal: killed)", Incomplete},
+		"by request": {syscall.SIGTERM, "interrupted", Failed},
+	} {
+		t.Run(how, func(t *testing.T) {
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+			addr, stop, wait := watched(t)
+			defer stop()
+			out := t.TempDir()
+			r, err := hanging(t, t.Context(), Procs, Config{Out: out, SyncService: addr}, func() {
+				wait(3)
+				found, err := fs.Glob(os.DirFS(out), "kadbench/*/single/1/pid")
+				require.NoError(t, err)
+				require.Len(t, found, 1)
+				text, err := os.ReadFile(filepath.Join(out, found[0]))
+				require.NoError(t, err)
+				pid, err := strconv.Atoi(string(text))
+				require.NoError(t, err)
+				p, err := os.FindProcess(pid)
+				require.NoError(t, err)
+				require.NoError(t, p.Signal(c.signal))
+			})
+			require.NotNil(t, r)
+			hit := r.Instances[1]
+			assert.Equal(t, c.state, hit.State)
+			assert.EqualError(t, err, fmt.Sprintf("instance %d of 3 (group single): %s", hit.Seq, c.want))
+			assert.Equal(t, 1, run.ExitCode(err))
+			for _, i := range []int{0, 2} {
+				assert.Equal(t, Aborted, r.Instances[i].State, "they heard of it and ended by themselves")
+				assert.Equal(t, err.Error(), r.Instances[i].Error)
+			}
+			assert.Empty(t, children(t))
+		})
 	}
-	assert.Empty(t, children(t))
 }
 
 func TestALostServiceEndsTheRun(t *testing.T) {
@@ -275,6 +288,31 @@ func TestAnInterruptEndsTheRun(t *testing.T) {
 			assert.Equal(t, Aborted, o.State)
 			assert.Equal(t, "interrupted", o.Error)
 		}
+	})
+}
+
+// TestWhoDoesNotHeedItsContextIsLeftBehind: a goroutine cannot be killed, but nobody waits for it.
+func TestWhoDoesNotHeedItsContextIsLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		c := Case{Name: "deaf", Min: 1, Max: 2, Default: 2, Params: []Param{{Name: "transport", Type: "string", Default: "mem"}},
+			Run: func(ctx context.Context, in *Instance) error {
+				if in.Seq == 1 {
+					<-release
+				}
+				return in.Barrier(ctx, "all")
+			}}
+		began := time.Now()
+		r, err := Local(t.Context(), Config{Case: "deaf", Cases: []*Case{&c}, Out: t.TempDir()})
+		assert.EqualError(t, err, "a case failed: the run had not ended after 10m0s")
+		assert.Equal(t, DefaultTimeout+grace, time.Since(began))
+		for _, o := range r.Instances {
+			assert.Equal(t, Aborted, o.State)
+		}
+		text, err := os.ReadFile(filepath.Join(r.Dir, "single/0/run.out"))
+		require.NoError(t, err)
+		assert.Contains(t, string(text), "still ran 2s after the run had ended")
+		close(release)
 	})
 }
 
