@@ -76,7 +76,7 @@ var loadSettings = []setting[Workload]{
 	{term{"count", "count=1000", "how many at most", "%s at most", inAll}, whole(func(w *Workload) *uint64 { return &w.Count }, 1, maxCount)},
 	{term{"weight", "weight=3", "beside those of the lines that share the rate; 1 if it is not written", "with the weight %s", inAll}, whole(func(w *Workload) *uint32 { return &only(w).Weight }, 1, 1_000_000)},
 	{term{"closed", "closed", "no rate: each stream asks as soon as it was answered, for=5s long", "each stream as soon as it was answered", inLoad}, nil},
-	{term{"size", "size=1KiB", "of the value of a PUT_VALUE; 100 bytes if it is not written", "values of %s", inLoad}, size(func(w *Workload) *int { return &only(w).Size }, maxValue)},
+	{term{"size", "size=1KiB", "of the value of a PUT_VALUE; 100 bytes if it is not written", "values of the size %s", inLoad}, size(func(w *Workload) *int { return &only(w).Size }, maxValue)},
 	{term{"warmup", "warmup=5s", "the same load for so long before, which is not measured; all lines share it, and the next three", "after a warm-up of %s", inLoad},
 		span(func(w *Workload) *time.Duration { return &w.Warmup }, 0)},
 	{term{"connections", "connections=4", "each from a peer of its own; 4 if it is not written", "%s connections", inLoad}, whole(func(w *Workload) *int { return &w.Connections }, 1, maxConnections)},
