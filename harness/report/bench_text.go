@@ -68,9 +68,7 @@ func (t *trial) write(w io.Writer, l *Log, o Options) {
 		o.note(w, text)
 	}
 	t.writeNeeds(w, o)
-	if first.Repeat != "" { // never broken into lines: it is there to be copied
-		fmt.Fprintf(w, "%s%s\n", o.paint(dim, "  repeat     "), Clean(first.Repeat))
-	}
+	o.repeat(w, first.Repeat)
 	fmt.Fprintln(w)
 }
 

@@ -13,15 +13,16 @@ import (
 
 // nodes is what each node took of the machine.
 func (e *experiment) nodes() grid {
-	g := grid{Head: append(cleaned(e.Axes), "nodes", "heap", "goroutines", "connections", "table", "join CPU", "CPU/op", "dials/op", "peak RSS"),
-		Left: len(e.Axes), Least: []string{"peak RSS", "table", "nodes", "connections"}}
+	g := grid{Head: append(cleaned(e.Axes), "nodes", "heap", "goroutines", "connections", "table", "join CPU", "CPU/op", "dials/op", "peak RSS", "ready", "ran"),
+		Left: len(e.Axes), Least: []string{"ran", "peak RSS", "table", "nodes", "connections", "ready"}}
 	for _, s := range e.Runs {
 		n := s.nodeCost()
 		if n == nil {
 			continue
 		}
 		g.Rows = append(g.Rows, append(e.point(s), count(uint64(s.Nodes)), size(n.Heap), figure(n.Goroutines), figure(n.Connections), figure(n.Entries),
-			latency(n.BootstrapCPU), latency(n.OperationCPU), figure(n.Dials), size(float64(s.Outcome.Cost.PeakRSS))))
+			latency(n.BootstrapCPU), latency(n.OperationCPU), figure(n.Dials), size(float64(s.Outcome.Cost.PeakRSS)),
+			latency(float64(s.Outcome.Cost.Ready.Microseconds())/1000), latency(float64(s.Outcome.Cost.Ran.Microseconds())/1000)))
 	}
 	return g.dense()
 }

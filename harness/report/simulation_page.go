@@ -112,7 +112,9 @@ func newSimPage(l *Log) *simPage {
 			x.Facts = append(x.Facts, "for "+span(first.For))
 		}
 		for _, s := range e.facts() {
-			x.Facts = append(x.Facts, Clean(s.Name+" "+s.Value))
+			if fact := Clean(s.Name + " " + s.Value); !slices.Contains(x.Facts, fact) {
+				x.Facts = append(x.Facts, fact)
+			}
 		}
 		for _, s := range e.Runs {
 			if why := s.Broken(); why != "" {

@@ -238,12 +238,13 @@ const maxNeeds = 10
 func (e *experiment) writeNeeds(w io.Writer, o Options) {
 	brief := len(e.Runs) > 1 && !o.All
 	held, left, shown := 0, 0, 0
-	for _, s := range e.Runs {
-		if s.Outcome == nil {
-			continue
+	missed := false // by this run, or one before that the same command repeats
+	for i, s := range e.Runs {
+		var needs []record.NeedGot
+		if s.Outcome != nil {
+			needs = s.Outcome.Needs
 		}
-		repeat := ""
-		for _, n := range s.Outcome.Needs {
+		for _, n := range needs {
 			switch {
 			case n.Verdict == record.Pass && brief:
 				held++
@@ -252,16 +253,24 @@ func (e *experiment) writeNeeds(w io.Writer, o Options) {
 				left++
 				continue
 			case n.Verdict != record.Pass && n.Verdict != record.Skipped:
-				repeat = s.Repeat
+				missed = true
 			}
 			shown++
 			o.need(w, e.which(s), n)
 		}
-		if repeat != "" { // never broken into lines: it is there to be copied
-			fmt.Fprintf(w, "%s%s\n", o.paint(dim, "  repeat     "), Clean(repeat))
+		if last := i == len(e.Runs)-1 || e.Runs[i+1].Repeat != s.Repeat; last && missed {
+			o.repeat(w, s.Repeat)
+			missed = false
 		}
 	}
 	o.needsLeft(w, held, left)
+}
+
+// repeat is the command that repeats a run. It is never broken into lines: it is there to be copied.
+func (o Options) repeat(w io.Writer, command string) {
+	if command != "" {
+		fmt.Fprintf(w, "%s%s\n", o.paint(dim, "  repeat     "), Clean(command))
+	}
 }
 
 // needsLeft says how many needs are not listed.
@@ -345,7 +354,7 @@ func miss(m record.Miss) string {
 	return text
 }
 
-// writeCost is a line for one run, a table for several where all is asked for, else the sum.
+// writeCost is a line for one simulation, a table for several where all is asked for, else the sum.
 func (e *experiment) writeCost(w io.Writer, o Options) {
 	if len(e.Runs) > 1 && o.All {
 		e.costs().write(w, o)
@@ -354,7 +363,7 @@ func (e *experiment) writeCost(w io.Writer, o Options) {
 	var sum record.Cost
 	ended := 0
 	for _, s := range e.Runs {
-		if s.Outcome == nil {
+		if s.Outcome == nil || s.Outcome.Cost.Nodes != nil { // a network has told it for each of its nodes
 			continue
 		}
 		ended++
