@@ -60,7 +60,7 @@ func (b *Bench) Name() string {
 // searched says whether the highest rate was sought: then each round is a try at a rate of its own.
 func (b *Bench) searched() bool {
 	return b.Measured != nil && (b.Measured.Max != nil || len(b.Measured.Tries) > 0) ||
-		b.Measured == nil && slices.ContainsFunc(b.Turns, func(t record.Turn) bool { return t.Round > b.Rounds })
+		b.Measured == nil && (strings.Contains(b.Repeat, " --find-max") || slices.ContainsFunc(b.Turns, func(t record.Turn) bool { return t.Round > b.Rounds }))
 }
 
 // counted are the turns of which the figures are: those that were not done again, and of a search the last try at the

@@ -198,6 +198,11 @@ func TestSearch(t *testing.T) {
 	assert.Empty(t, b.counted(), "several rates have no median")
 	assert.Equal(t, "the log was cut off after 6 tries", b.Broken())
 	require.NoError(t, HTML(&text, l, Options{}))
+
+	b.Turns = b.Turns[:1]
+	assert.Empty(t, b.counted(), "the command tells it of the first try")
+	b.Repeat = "kadbench bench load/find-max"
+	assert.Len(t, b.counted(), 1)
 }
 
 // What a target says stands on a terminal as it is read, not as it would act.
