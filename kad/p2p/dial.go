@@ -3,7 +3,6 @@ package p2p
 import (
 	"context"
 	"errors"
-	"slices"
 	"syscall"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -11,7 +10,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/routing"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
-	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/kadbench/kadbench/kad"
@@ -64,7 +62,7 @@ func (o *outbound) connect(ctx context.Context, p peer.ID, addrs kad.Addrs) kad.
 	c, err := o.n.host.Network().DialPeer(ctx, p)
 	switch {
 	case err == nil:
-		o.closeSecond(c)
+		o.single(c)
 		return kad.ErrNone
 	case o.n.ctx.Err() == nil && ctx.Err() != nil:
 		return kad.ErrTimeout
@@ -73,26 +71,6 @@ func (o *outbound) connect(ctx context.Context, p peer.ID, addrs kad.Addrs) kad.
 	}
 	o.addressesFailed(p, err)
 	return kad.ErrDial
-}
-
-// closeSecond closes the connection that we have just made if the peer made one to us while we did: two nodes that look
-// for each other at the same moment, as all do in a network that begins, would keep both for ever. Only the later of the
-// two sides sees a connection that is older than its own, so never both are closed. One on which there is more than
-// identify's streams is left alone.
-func (o *outbound) closeSecond(c network.Conn) {
-	older := func(other network.Conn) bool {
-		s := other.Stat()
-		return other != c && s.Direction == network.DirInbound && !s.Limited && s.Opened.Before(c.Stat().Opened) && !other.IsClosed()
-	}
-	if c.Stat().Direction != network.DirOutbound || !slices.ContainsFunc(o.n.host.Network().ConnsToPeer(c.RemotePeer()), older) {
-		return
-	}
-	for _, s := range c.GetStreams() {
-		if p := s.Protocol(); p != "" && p != identify.ID && p != identify.IDPush {
-			return
-		}
-	}
-	_ = c.Close()
 }
 
 // join takes a share in the dial of a peer, and begins one if there is none.

@@ -21,9 +21,9 @@ const (
 	maxRest = 9 * time.Second
 
 	// maxIdle is how many idle streams are kept for a peer. One serves one lookup at a time; lookups that ask the same peer
-	// within a rest of each other are seldom, but for those of a bootstrap, and each stream takes two goroutines and some
+	// within a rest of each other are seldom, but for those of a bootstrap, and each stream takes a goroutine and some
 	// kilobytes on either side.
-	maxIdle = 2
+	maxIdle = 1
 
 	// maxResting is how many are kept for all peers together: twice as many as there are peers in the table of a small
 	// network, whom a busy node asks again and again.
