@@ -103,7 +103,7 @@ func (r *Run) Took(group string) time.Duration {
 	return ended.Sub(began)
 }
 
-// Log writes the run to a results log: a verdict for each group, with its metrics. by says who ran it, and repeat is the
+// Log writes the run to a results log: a verdict for each group, and its metrics. by says who ran it, and repeat is the
 // command that runs it again, if there is one. The summary counts the verdicts.
 func (r *Run) Log(w *record.Writer, by, repeat string) record.Summary {
 	var sum record.Summary
@@ -117,13 +117,6 @@ func (r *Run) Log(w *record.Writer, by, repeat string) record.Summary {
 		w.Write(record.Entry{Type: record.TypeTarget, Target: g, Text: fmt.Sprintf("%d instances as %s", all, by)})
 		res := record.Result{Target: g, Case: "testground/" + r.Case, Profile: "base", Level: "must", Verdict: record.Pass}
 		res.Detail.Took = r.Took(g)
-		res.Detail.Measured = map[string]string{}
-		for _, m := range r.Metrics(g) {
-			if len(res.Detail.Measured) == maxMeasured {
-				break
-			}
-			res.Detail.Measured[m.Name] = m.String()
-		}
 		if err := worst(slices.DeleteFunc(slices.Clone(r.Instances), func(o Outcome) bool { return o.Group != g })); err != nil {
 			res.Verdict, res.Why = record.Fail, err.Error()
 			res.Detail.Failure = &record.Failure{
@@ -136,10 +129,29 @@ func (r *Run) Log(w *record.Writer, by, repeat string) record.Summary {
 				res.Verdict, res.Detail.Failure = record.Skipped, nil
 			}
 		}
-		w.Result(res)
-		sum.Add(res.Verdict)
+		results := []record.Result{res}
+		if points := r.measured(g); len(points) > 0 { // a case of its own: a report shows what was measured at level info
+			results = append(results, record.Result{Target: g, Case: res.Case + "/points", Profile: "base", Level: "info",
+				Verdict: record.Pass, Detail: record.Detail{Measured: points}})
+		}
+		for _, res := range results {
+			w.Result(res)
+			sum.Add(res.Verdict)
+		}
 	}
 	return sum
+}
+
+// measured is the metrics of a group in words.
+func (r *Run) measured(group string) map[string]string {
+	all := map[string]string{}
+	for _, m := range r.Metrics(group) {
+		if len(all) == maxMeasured {
+			break
+		}
+		all[m.Name] = m.String()
+	}
+	return all
 }
 
 // maxMeasured are the metrics of a group that a log keeps: as many as fit its line, at under 200 bytes each.

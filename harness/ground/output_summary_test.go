@@ -73,16 +73,17 @@ func TestALogOfARun(t *testing.T) {
 	require.NoError(t, w.Close(sum))
 	assert.Equal(t, 1, sum.Failed)
 	assert.Equal(t, 1, sum.Skipped)
+	assert.Equal(t, 2, sum.Passed, "what was measured, of either group")
 	l, err := report.Load(dir)
 	require.NoError(t, err)
-	require.Len(t, l.Results, 2)
-	assert.Equal(t, "n 1000, p50 1499, p99 1989, min 1000, max 1999", l.Results[0].Detail.Measured["lookup_ms"])
+	require.Len(t, l.Results, 4)
 	assert.Equal(t, "instance 3 of 4 (group new): boom", l.Results[0].Why)
+	assert.Equal(t, "n 1000, p50 1499, p99 1989, min 1000, max 1999", l.Results[2].Detail.Measured["lookup_ms"])
 	var text strings.Builder
-	require.NoError(t, report.Text(&text, l, report.Options{}))
+	require.NoError(t, report.Text(&text, l, report.Options{All: true, Width: 200}))
 	for _, want := range []string{
 		"FAIL  testground/ping  new", "got     1 ok, 1 failed: instance 3 of 4 (group new): boom", "repeat  kadbench testground ping --procs 4",
-		"2 instances as processes",
+		"2 instances as processes", "old testground/ping/points: lookup_ms=n 1000, p50 499, p99 989, min 0, max 999",
 	} {
 		assert.Contains(t, text.String(), want)
 	}

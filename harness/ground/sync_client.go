@@ -91,21 +91,29 @@ func (c *client) responses() {
 			c.end(fmt.Errorf("%w at %s was lost: %w", ErrSync, c.addr, err))
 			return
 		}
-		var r tgsync.Response
-		if err := json.Unmarshal(text, &r); err != nil {
+		if err := c.response(text); err != nil {
 			c.end(fmt.Errorf("%w at %s: a response was expected as JSON: %w", ErrSync, c.addr, err))
 			return
 		}
-		c.mu.Lock()
-		if w := c.open[r.ID]; w != nil { // else somebody has read enough
-			w.got = append(w.got, &r)
-			select {
-			case w.more <- struct{}{}:
-			default:
-			}
-		}
-		c.mu.Unlock()
 	}
+}
+
+// response takes what the service sent to whoever waits for it.
+func (c *client) response(text []byte) error {
+	var r tgsync.Response
+	if err := json.Unmarshal(text, &r); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w := c.open[r.ID]; w != nil { // else somebody has read enough
+		w.got = append(w.got, &r)
+		select {
+		case w.more <- struct{}{}:
+		default:
+		}
+	}
+	return nil
 }
 
 // ask sends a request. Its responses come by take, until leave.

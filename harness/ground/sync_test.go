@@ -1,6 +1,7 @@
 package ground
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -328,4 +329,59 @@ func TestTestgroundsClient(t *testing.T) {
 	require.NoError(t, ours.SignalEvent(ctx, &tgruntime.Event{SuccessEvent: &tgruntime.SuccessEvent{TestGroupID: "single"}}))
 	assert.Equal(t, "single", (<-events).SuccessEvent.TestGroupID)
 	require.NoError(t, theirs.Close())
+}
+
+// FuzzRequests: whatever a client sends, the service answers with JSON or not at all, and lets go of it when it has left.
+func FuzzRequests(f *testing.F) {
+	f.Add([]byte(`{"id":"1","signal_entry":{"state":"s"}}
+{"id":"2","barrier":{"state":"s","target":1}}
+{"id":"3","barrier":{"state":"s","target":7}}
+{"id":"4","publish":{"topic":"t","payload":{"a":[1,"<"]}}}
+{"id":"5","subscribe":{"topic":"t"}}
+{"id":"5","is_cancel":true}
+{"id":"6"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ctx, cancel := context.WithCancel(t.Context())
+		h := newHub()
+		c := newConnection(ctx, h, func(_ context.Context, text []byte) error {
+			var r tgsync.Response
+			return json.Unmarshal(text, &r)
+		})
+		for line := range bytes.Lines(data) {
+			if c.message(line) != nil {
+				break
+			}
+		}
+		cancel()
+		c.handlers.Wait()
+		if len(c.open) > 0 {
+			t.Fatalf("%d requests are held", len(c.open))
+		}
+		for key, s := range h.states {
+			if len(s.waiting) > 0 {
+				t.Fatalf("state %q: %d barriers wait", key, len(s.waiting))
+			}
+		}
+	})
+}
+
+// FuzzResponses: whatever a service sends, a request ends with a value or an error.
+func FuzzResponses(f *testing.F) {
+	f.Add([]byte(`{"id":"1","error":"","signal_entry":{"seq":3}}`))
+	f.Add([]byte(`{"id":"1","error":"no"}`))
+	f.Add([]byte(`{"id":"1"}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c := &client{open: map[string]*call{"1": {more: make(chan struct{}, 1)}}}
+		c.ctx, c.end = context.WithCancelCause(t.Context())
+		if err := c.response(text); err != nil {
+			c.end(err)
+		}
+		if len(c.open["1"].got) == 0 {
+			c.end(ErrSync)
+		}
+		if res, err := c.take(t.Context(), c.open["1"]); (res == nil) == (err == nil) {
+			t.Fatalf("%v and %v", res, err)
+		}
+	})
 }

@@ -74,7 +74,9 @@ func (h *hub) serve(ctx context.Context, l net.Listener) error {
 // connection serves one client until it leaves.
 func (h *hub) connection(ctx context.Context, conn *websocket.Conn) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &connection{hub: h, ctx: ctx, conn: conn, open: map[string]context.CancelFunc{}}
+	c := newConnection(ctx, h, func(ctx context.Context, text []byte) error {
+		return conn.Write(ctx, websocket.MessageText, text)
+	})
 	defer c.handlers.Wait()
 	defer cancel()
 	conn.SetReadLimit(maxMessage)
@@ -84,12 +86,10 @@ func (h *hub) connection(ctx context.Context, conn *websocket.Conn) {
 			conn.CloseNow()
 			return
 		}
-		var r request
-		if err := json.Unmarshal(text, &r); err != nil {
+		if c.message(text) != nil {
 			conn.Close(websocket.StatusInvalidFramePayloadData, "a request as JSON was expected")
 			return
 		}
-		c.request(&r)
 	}
 }
 
@@ -97,11 +97,25 @@ func (h *hub) connection(ctx context.Context, conn *websocket.Conn) {
 type connection struct {
 	hub      *hub
 	ctx      context.Context
-	conn     *websocket.Conn
+	write    func(ctx context.Context, text []byte) error // one that fails has closed the connection
 	handlers sync.WaitGroup
 
 	mu   sync.Mutex
 	open map[string]context.CancelFunc // barriers and subscriptions, by the ids of their requests
+}
+
+func newConnection(ctx context.Context, h *hub, write func(context.Context, []byte) error) *connection {
+	return &connection{hub: h, ctx: ctx, write: write, open: map[string]context.CancelFunc{}}
+}
+
+// message takes what the client sent. The error is of what is no request.
+func (c *connection) message(text []byte) error {
+	var r request
+	if err := json.Unmarshal(text, &r); err != nil {
+		return err
+	}
+	c.request(&r)
+	return nil
 }
 
 func (c *connection) request(r *request) {
@@ -114,7 +128,11 @@ func (c *connection) request(r *request) {
 			cancel()
 		}
 	case r.Publish != nil:
-		seq, err := c.hub.publish(r.Publish.Topic, append([]byte(nil), r.Publish.Payload...))
+		item := append([]byte(nil), r.Publish.Payload...)
+		if len(item) == 0 {
+			item = []byte("null") // as Testground's has it
+		}
+		seq, err := c.hub.publish(r.Publish.Topic, item)
 		c.respond(&tgsync.Response{ID: r.ID, PublishResponse: &tgsync.PublishResponse{Seq: seq}}, err)
 	case r.SignalEntry != nil:
 		seq, err := c.hub.signal(r.SignalEntry.State)
@@ -177,5 +195,5 @@ func (c *connection) respond(r *tgsync.Response, wrong error) error {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, writing)
 	defer cancel()
-	return c.conn.Write(ctx, websocket.MessageText, text) // that fails closes the connection
+	return c.write(ctx, text)
 }
