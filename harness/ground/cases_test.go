@@ -22,8 +22,8 @@ func play(t *testing.T, c *Case, n int, params map[string]string, groups ...Grou
 	return Local(t.Context(), Config{Case: c.Name, Instances: n, Groups: groups, Params: all, Out: t.TempDir()})
 }
 
-// points are those of a name of all instances.
-func (r *Run) points(name string) (values []float64) {
+// measured are the points of a name of all instances.
+func measured(r *Run, name string) (values []float64) {
 	for _, o := range r.Instances {
 		for _, p := range o.Points {
 			if p.Name == name {
@@ -36,7 +36,7 @@ func (r *Run) points(name string) (values []float64) {
 
 func points(t *testing.T, r *Run, name string, count int) {
 	t.Helper()
-	assert.Len(t, r.points(name), count, "points %s", name)
+	assert.Len(t, measured(r, name), count, "points %s", name)
 }
 
 // pair is two implementations in one network.
@@ -58,11 +58,12 @@ func TestCases(t *testing.T) {
 		{storeGetValue, map[string]int{"put_ms": 5, "get_ms": 5}},
 	} {
 		for where, params := range map[string]map[string]string{
-			"on TCP":    {"leave": "0.5"},
-			"in memory": {"leave": "0.5", "transport": "mem", "clients": "0.34"},
+			"on TCP":    {"leave": "0.5", "rounds": "4"},
+			"in memory": {"leave": "0.5", "rounds": "4", "transport": "mem", "clients": "0.34"},
 		} {
 			if x.c != churn {
 				delete(params, "leave")
+				delete(params, "rounds")
 			}
 			t.Run(x.c.Name+" "+where, func(t *testing.T) {
 				r, err := play(t, x.c, 0, params, pair...)
@@ -76,7 +77,7 @@ func TestCases(t *testing.T) {
 				points(t, r, "group_p99_ms", 2)
 				for name, each := range x.measured {
 					if each < 0 {
-						assert.NotEmpty(t, r.points(name), "points %s", name)
+						assert.NotEmpty(t, measured(r, name), "points %s", name)
 					} else {
 						points(t, r, name, each*n)
 					}
@@ -91,7 +92,7 @@ func TestConformance(t *testing.T) {
 	r, err := play(t, conformance, 0, nil, pair...)
 	require.NoError(t, err)
 	sum := func(name string) (total float64) {
-		for _, v := range r.points(name) {
+		for _, v := range measured(r, name) {
 			total += v
 		}
 		return total
@@ -148,10 +149,12 @@ func TestRefuses(t *testing.T) {
 		{getClosestPeers, "clients", "1", "0 of 4 instances are servers, expected 2 or more"},
 		{getClosestPeers, "kind", "rust", "expected ref or go"},
 		{getClosestPeers, "lookups", "0", "1 or more"},
+		{getClosestPeers, "transport", "quic", "0s with quic"},
 		{findPeers, "n_find_peers", "0", "1 or more"},
 		{storeGetValue, "record_count", "0", "1 or more"},
 		{findProviders, "providers", "4", "1 to 3, so that someone is left to look"},
 		{provideStress, "concurrency", "257", "1 to 256"},
+		{churn, "rounds", "1001", "1 to 1000"},
 		{churn, "leave", "1", "a share from 0 on, below 1"},
 		{bootstrapNetwork, "min_table", "4", "0 to 3, as many as there are others"},
 		{conformance, "transport", "mem", "the puppets have sockets"},
@@ -159,7 +162,11 @@ func TestRefuses(t *testing.T) {
 		{conformance, "jobs", "0", "1 to 64"},
 	} {
 		t.Run(x.name+" "+x.value, func(t *testing.T) {
-			_, err := play(t, x.c, 4, map[string]string{x.name: x.value})
+			params := map[string]string{x.name: x.value}
+			if x.value == "quic" {
+				params["latency"] = "1ms"
+			}
+			_, err := play(t, x.c, 4, params)
 			assert.ErrorContains(t, err, x.expected)
 		})
 	}

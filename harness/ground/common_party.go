@@ -32,7 +32,7 @@ type party struct {
 // the times are those of one kind of its operations.
 func onNetwork(timed string, act func(ctx context.Context, p *party) error) func(context.Context, *Instance) error {
 	return func(ctx context.Context, in *Instance) error {
-		set, err := readSettings(in.Params)
+		set, err := readSettings(in.Params, in.Shape != nil)
 		if err != nil {
 			return err
 		}

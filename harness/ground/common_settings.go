@@ -92,8 +92,8 @@ type settings struct {
 	patient time.Duration // of one operation
 }
 
-// readSettings reads the common parameters, whose types are those that they should be.
-func readSettings(p Params) (settings, error) {
+// readSettings reads the common parameters, whose types are those that they should be. Shaped says that there is a sidecar.
+func readSettings(p Params, shaped bool) (settings, error) {
 	s := settings{
 		transport: p.Text("transport"),
 		k:         p.Int("k"), alpha: p.Int("alpha"), beta: p.Int("beta"),
@@ -125,6 +125,9 @@ func readSettings(p Params) (settings, error) {
 		if !c.ok {
 			return s, refuse(p, c.name, c.expected)
 		}
+	}
+	if s.transport == "quic" && s.latency > 0 && !shaped {
+		return s, refuse(p, "latency", "0s with quic, whose packets only a sidecar can hold back")
 	}
 	var err error
 	if s.kind, err = network.Find(p.Text("kind")); err != nil {
