@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
-// maxHeld is what a hub keeps, in bytes: the items of 1,000 instances that publish 500 kB each. It never forgets one, since
-// whoever comes late reads a topic from its beginning.
+// maxHeld is what a hub keeps, in bytes: the items of 1,000 instances that publish 500 kB each. It forgets none while a run may
+// go on, since whoever comes late reads a topic from its beginning.
 const maxHeld = 512 << 20
+
+// idle is how long nobody is connected before a service forgets everything: as long as a run may take at the most, so that none
+// can be in between two of its instances.
+const idle = DefaultTimeout
 
 // overhead is what an item, a state or a topic takes beside its bytes.
 const overhead = 64
@@ -19,6 +24,9 @@ type hub struct {
 	states map[string]*state
 	topics map[string]*topic
 	held   int // bytes
+
+	clients int // that are connected, of a service on sockets
+	quiet   *time.Timer
 }
 
 type state struct {
@@ -38,6 +46,34 @@ type topic struct {
 }
 
 func newHub() *hub { return &hub{states: map[string]*state{}, topics: map[string]*topic{}} }
+
+// enter and leave count the clients.
+func (h *hub) enter() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.clients++
+}
+
+func (h *hub) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.clients--; h.clients > 0 {
+		return
+	}
+	if h.quiet == nil {
+		h.quiet = time.AfterFunc(idle, h.forget)
+	}
+	h.quiet.Reset(idle)
+}
+
+// forget makes room, unless somebody has come meanwhile: whoever is the last to leave winds the clock up again.
+func (h *hub) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.clients == 0 {
+		h.states, h.topics, h.held = map[string]*state{}, map[string]*topic{}, 0
+	}
+}
 
 // hold counts what is kept from now on.
 func (h *hub) hold(bytes int) error {

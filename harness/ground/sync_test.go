@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -200,6 +201,31 @@ func TestHubForgetsWhoWaitsNoLonger(t *testing.T) {
 		require.ErrorIs(t, h.wait(ctx, "s", n+1), context.Canceled)
 	}
 	assert.Empty(t, h.states["s"].waiting)
+}
+
+func TestHubForgetsRunsThatAreOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		visit := func() int {
+			h.enter()
+			defer h.leave()
+			n, err := h.signal("ready")
+			require.NoError(t, err)
+			return n
+		}
+		assert.Equal(t, 1, visit())
+		<-time.After(idle - 1)
+		assert.Equal(t, 2, visit(), "the run goes on")
+		<-time.After(idle - 1)
+		h.enter()
+		<-time.After(idle)
+		assert.Equal(t, 3, visit(), "somebody is there")
+		h.leave()
+		<-time.After(idle)
+		synctest.Wait()
+		assert.Equal(t, 1, visit(), "nobody was, for long")
+		assert.Equal(t, len("ready")+overhead, h.held)
+	})
 }
 
 func TestHubIsBounded(t *testing.T) {

@@ -29,25 +29,25 @@ const (
 
 // ServeSync is a sync service as Testground's instances expect it, at localhost:5050 if nothing else was said to them. It
 // returns when ctx has ended or the listener has failed, and has closed all connections then. Unlike Testground's own it listens
-// where it is told to, delivers at once, and keeps what was published until it ends.
+// where it is told to, delivers at once, and keeps what was published until nobody has been connected for ten minutes.
 func ServeSync(ctx context.Context, l net.Listener) error { return newHub().serve(ctx, l) }
 
 func (h *hub) serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var open sync.WaitGroup // connections
+	var open sync.WaitGroup // connections: of the server until we take them over, and ours
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			open.Add(1)
+			defer open.Done()
 			if r.Header.Get("Origin") != "" { // a page in somebody's browser
 				http.Error(w, "instances of a test only", http.StatusForbidden)
 				return
 			}
 			conn, err := websocket.Accept(w, r, nil)
-			if err != nil {
-				return // it has been told
+			if err == nil { // else it has been told
+				h.connection(ctx, conn)
 			}
-			defer open.Done() // the server knows no longer of it
-			h.connection(ctx, conn)
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
@@ -55,7 +55,7 @@ func (h *hub) serve(ctx context.Context, l net.Listener) error {
 			switch s {
 			case http.StateNew:
 				open.Add(1)
-			case http.StateClosed:
+			case http.StateClosed, http.StateHijacked:
 				open.Done()
 			}
 		},
@@ -65,6 +65,9 @@ func (h *hub) serve(ctx context.Context, l net.Listener) error {
 	server.Close()
 	cancel()
 	open.Wait()
+	if h.quiet != nil {
+		h.quiet.Stop()
+	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -73,6 +76,8 @@ func (h *hub) serve(ctx context.Context, l net.Listener) error {
 
 // connection serves one client until it leaves.
 func (h *hub) connection(ctx context.Context, conn *websocket.Conn) {
+	h.enter()
+	defer h.leave()
 	ctx, cancel := context.WithCancel(ctx)
 	c := newConnection(ctx, h, func(ctx context.Context, text []byte) error {
 		return conn.Write(ctx, websocket.MessageText, text)
