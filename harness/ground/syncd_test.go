@@ -1,0 +1,172 @@
+package ground
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	tgrun "github.com/testground/sdk-go/run"
+	tgruntime "github.com/testground/sdk-go/runtime"
+	tgsdksync "github.com/testground/sdk-go/sync"
+	tgsync "github.com/testground/sync-service"
+	"go.uber.org/zap"
+)
+
+func TestServiceRefusesWhatItCannotDo(t *testing.T) {
+	addr, _ := serveSync(t)
+	_, res, err := websocket.Dial(t.Context(), "ws://"+addr, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"http://" + addr}}})
+	require.Error(t, err, "a page in a browser")
+	assert.Equal(t, http.StatusForbidden, res.StatusCode)
+
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+addr, nil)
+	require.NoError(t, err)
+	defer conn.CloseNow()
+	said := func(request string) string {
+		require.NoError(t, conn.Write(t.Context(), websocket.MessageText, []byte(request)))
+		_, text, err := conn.Read(t.Context())
+		require.NoError(t, err)
+		var r tgsync.Response
+		require.NoError(t, json.Unmarshal(text, &r))
+		return r.ID + " " + r.Error
+	}
+	assert.Equal(t, "1 publish, subscribe, barrier or signal_entry was expected", said(`{"id":"1"}`))
+	require.NoError(t, conn.Write(t.Context(), websocket.MessageText, []byte(`{"id":"2","barrier":{"state":"s","target":1}}`)))
+	assert.Contains(t, said(`{"id":"2","barrier":{"state":"s","target":1}}`), "2 expected an id of its own")
+	require.NoError(t, conn.Write(t.Context(), websocket.MessageText, []byte(`no JSON`)))
+	_, _, err = conn.Read(t.Context())
+	assert.Equal(t, websocket.StatusInvalidFramePayloadData, websocket.CloseStatus(err))
+}
+
+// TestRequestIsTestgrounds: what we write is what Testground's own service reads.
+func TestRequestIsTestgrounds(t *testing.T) {
+	ours := []*request{
+		{ID: "1", Publish: &publishing{Topic: "t", Payload: json.RawMessage(`{"a":1}`)}},
+		{ID: "2", Subscribe: &tgsync.SubscribeRequest{Topic: "t"}},
+		{ID: "3", Barrier: &tgsync.BarrierRequest{State: "s", Target: 3}},
+		{ID: "4", SignalEntry: &tgsync.SignalEntryRequest{State: "s"}},
+		{ID: "5", Cancel: true},
+	}
+	for _, r := range ours {
+		text, err := r.encode()
+		require.NoError(t, err)
+		var theirs tgsync.Request
+		require.NoError(t, json.Unmarshal(text, &theirs))
+		again, err := json.Marshal(theirs)
+		require.NoError(t, err)
+		assert.JSONEq(t, string(again), string(text))
+	}
+	s := scopeOf(aRun)
+	assert.Equal(t, tgsdksync.State("ready").Key(aRun), s.state("ready"))
+	assert.Equal(t, tgsdksync.NewTopic("addrs", "").Key(aRun), s.topic("addrs"))
+	assert.EqualValues(t, tgrun.StateInitializedGlobal, stateGlobal)
+	assert.Equal(t, fmt.Sprintf(tgrun.StateInitializedGroupFmt, "g"), stateGroup+"g")
+}
+
+// TestTestgroundsClient: Testground's own client, unchanged, and ours meet at our service.
+func TestTestgroundsClient(t *testing.T) {
+	addr, _ := serveSync(t)
+	host, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	t.Setenv(tgsdksync.EnvServiceHost, host)
+	t.Setenv(tgsdksync.EnvServicePort, port)
+	ctx, cancel := context.WithTimeout(tgsdksync.WithRunParams(t.Context(), aRun), time.Minute)
+	defer cancel()
+	theirs, err := tgsdksync.NewGenericClient(ctx, zap.NewNop().Sugar())
+	require.NoError(t, err)
+	ours := dial(t, addr)
+
+	seq, err := theirs.SignalEntry(ctx, "ready")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, seq)
+	n, err := ours.Signal(ctx, "ready")
+	require.NoError(t, err)
+	assert.Equal(t, 2, n, "the same state")
+	require.NoError(t, <-theirs.MustBarrier(ctx, "ready", 2).C)
+	pending := theirs.MustBarrier(ctx, "ready", 3).C
+	_, err = ours.Signal(ctx, "ready")
+	require.NoError(t, err)
+	require.NoError(t, <-pending)
+
+	type item struct{ Addr string }
+	topic := tgsdksync.NewTopic("addrs", item{})
+	require.NoError(t, ours.Publish(ctx, "addrs", item{"ours"}))
+	seq, err = theirs.Publish(ctx, topic, item{"theirs"})
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, seq)
+	ch := make(chan item, 2)
+	_, err = theirs.Subscribe(ctx, topic, ch)
+	require.NoError(t, err)
+	assert.Equal(t, []item{{"ours"}, {"theirs"}}, []item{<-ch, <-ch})
+	var got []string
+	require.NoError(t, ours.Collect(ctx, "addrs", 2, func(text []byte) error { got = append(got, string(text)); return nil }))
+	assert.Equal(t, []string{`{"Addr":"ours"}`, `{"Addr":"theirs"}`}, got)
+
+	events, err := theirs.SubscribeEvents(ctx, aRun)
+	require.NoError(t, err)
+	require.NoError(t, ours.SignalEvent(ctx, &tgruntime.Event{SuccessEvent: &tgruntime.SuccessEvent{TestGroupID: "single"}}))
+	assert.Equal(t, "single", (<-events).SuccessEvent.TestGroupID)
+	require.NoError(t, theirs.Close())
+}
+
+// FuzzRequests: whatever a client sends, the service answers with JSON or not at all, and lets go of it when it has left.
+func FuzzRequests(f *testing.F) {
+	f.Add([]byte(`{"id":"1","signal_entry":{"state":"s"}}
+{"id":"2","barrier":{"state":"s","target":1}}
+{"id":"3","barrier":{"state":"s","target":7}}
+{"id":"4","publish":{"topic":"t","payload":{"a":[1,"<"]}}}
+{"id":"5","subscribe":{"topic":"t"}}
+{"id":"5","is_cancel":true}
+{"id":"6"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ctx, cancel := context.WithCancel(t.Context())
+		h := newHub()
+		c := newConnection(ctx, h, func(_ context.Context, text []byte) error {
+			var r tgsync.Response
+			return json.Unmarshal(text, &r)
+		})
+		for line := range bytes.Lines(data) {
+			if c.message(line) != nil {
+				break
+			}
+		}
+		cancel()
+		c.handlers.Wait()
+		if len(c.open) > 0 {
+			t.Fatalf("%d requests are held", len(c.open))
+		}
+		for key, s := range h.states {
+			if len(s.waiting) > 0 {
+				t.Fatalf("state %q: %d barriers wait", key, len(s.waiting))
+			}
+		}
+	})
+}
+
+// FuzzResponses: whatever a service sends, a request ends with a value or an error.
+func FuzzResponses(f *testing.F) {
+	f.Add([]byte(`{"id":"1","error":"","signal_entry":{"seq":3}}`))
+	f.Add([]byte(`{"id":"1","error":"no"}`))
+	f.Add([]byte(`{"id":"1"}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c := &client{open: map[string]*call{"1": {more: make(chan struct{}, 1)}}}
+		c.ctx, c.end = context.WithCancelCause(t.Context())
+		if err := c.response(text); err != nil {
+			c.end(err)
+		}
+		if len(c.open["1"].got) == 0 {
+			c.end(ErrSync)
+		}
+		if res, err := c.take(t.Context(), c.open["1"]); (res == nil) == (err == nil) {
+			t.Fatalf("%v and %v", res, err)
+		}
+	})
+}
