@@ -31,7 +31,7 @@ type Config struct {
 	Sample   time.Duration // of the time series; 0: a twentieth of For, a second at least
 	Deadline time.Duration // of an operation; 0: 60 s
 	Settle   time.Duration // rest between joining and load; 0: none
-	Profile  bool          // tell where processor time goes; only one network at a time can
+	Profile  bool          // tell where processor time goes; one network at a time, and not in a bubble of testing/synctest
 
 	Watch sim.Observer // of Row, Sample and Progress; each is called from one goroutine at a time
 }

@@ -138,7 +138,7 @@ func (c *BenchConfig) networkOf(p benchPoint, t team) (network.Config, error) {
 	cfg := network.Config{
 		Kinds: t.kinds, Nodes: cmp.Or(c.Nodes, w.Nodes), Seed: p.seed, Clients: sim.PPM(w.Clients), Seeds: w.Seeds,
 		Growth: sim.Growth{First: w.First, Batch: w.Batch, Every: timeOf(w.Every)},
-		Sample: w.Sample, Deadline: w.Deadline, Settle: settleFor, Profile: true,
+		Sample: w.Sample, Deadline: w.Deadline, Settle: settleFor,
 		Node: network.Spec{Delay: p.world.Links.Low, Timeout: w.Timeout, Unlimited: true, K: w.K, Alpha: w.Alpha, Beta: w.Beta,
 			Refresh: cmp.Or(w.Refresh, refreshEvery)},
 	}
@@ -148,8 +148,8 @@ func (c *BenchConfig) networkOf(p benchPoint, t team) (network.Config, error) {
 	if w.Beta < 0 { // off: all of the nearest must have answered
 		cfg.Node.Beta = cmp.Or(w.K, defaultWidth)
 	}
-	if cfg.Mem = w.Transport == "mem"; !cfg.Mem {
-		cfg.Node.Transport, cfg.Node.Security = w.Transport, w.Security
+	if cfg.Mem = w.Transport == "mem"; !cfg.Mem { // in memory the transport, beside which kademlia is held, is a mock
+		cfg.Node.Transport, cfg.Node.Security, cfg.Profile = w.Transport, w.Security, true
 	}
 	if w.Tables == "ideal" {
 		return cfg, errors.New("tables=ideal: real nodes fill their tables by the protocol: tables=grown was expected")
