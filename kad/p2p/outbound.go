@@ -23,6 +23,7 @@ type outbound struct {
 	dialing int // Dial commands that run or wait
 	dials   dials
 	resting []*clientStream // of all peers, the one that has rested longest first
+	looks   looks
 }
 
 // maxDialing bounds the Dial commands that wait for a place: ten for each that runs. A core that wants more is told
@@ -232,6 +233,9 @@ func (o *outbound) close() {
 	o.closed = true
 	idle := o.resting
 	o.resting = nil
+	if o.looks.timer != nil {
+		o.looks.timer.Stop()
+	}
 	for _, st := range idle {
 		st.timer.Stop()
 	}

@@ -14,10 +14,10 @@ import (
 // one in eight of them, in a network of a hundred.
 
 const (
-	// lookAgain is how long after a dial its connections are counted. By then what rests has ended (maxRest).
-	lookAgain = 15 * time.Second
-	// lookTimes is how often; whoever has streams on both for longer than that needs both.
-	lookTimes = 4
+	// lookAgain is how long after a dial a peer's connections are counted: by then identify is through with each.
+	lookAgain = 3 * time.Second
+	// lookTimes is how often; whoever has streams on both for longer than that, what rests included (maxRest), needs both.
+	lookTimes = 6
 )
 
 // single closes the connection that we have just made if the peer made one to us while we did. Only the later of the two
@@ -34,27 +34,72 @@ func (o *outbound) single(c network.Conn) {
 		return
 	}
 	if o.n.id < p {
-		time.AfterFunc(lookAgain, func() { o.tidy(p, lookTimes) })
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.look(p, lookTimes)
+	}
+}
+
+// looks are the peers whose connections are counted later, in the order of the times; guarded by outbound.mu.
+type looks struct {
+	waiting []look
+	timer   *time.Timer // for the first of them; nil: none waits
+}
+
+type look struct {
+	peer  peer.ID
+	due   time.Time
+	times int
+}
+
+// maxLooks bounds those that wait: more dials than that in lookAgain are a crawl, not a network that begins.
+const maxLooks = 10_000
+
+// look counts a peer's connections later. o.mu is held.
+func (o *outbound) look(p peer.ID, times int) {
+	if o.closed || len(o.looks.waiting) >= maxLooks {
+		return
+	}
+	o.looks.waiting = append(o.looks.waiting, look{p, time.Now().Add(lookAgain), times})
+	if o.looks.timer == nil {
+		o.looks.timer = time.AfterFunc(lookAgain, o.tidy)
 	}
 }
 
 // tidy closes what is not used of several connections to a peer. The node with the smaller id does so, and the other leaves
 // them alone.
-func (o *outbound) tidy(p peer.ID, times int) {
+func (o *outbound) tidy() {
+	o.mu.Lock()
+	l := &o.looks
+	var due []look
+	for len(l.waiting) > 0 && !time.Now().Before(l.waiting[0].due) {
+		due, l.waiting = append(due, l.waiting[0]), l.waiting[1:]
+	}
+	l.timer = nil
+	if len(l.waiting) > 0 && !o.closed {
+		l.timer = time.AfterFunc(time.Until(l.waiting[0].due), o.tidy)
+	}
+	o.mu.Unlock()
+	for _, d := range due {
+		if o.n.ctx.Err() == nil && !o.leaveOne(d.peer) && d.times > 1 {
+			o.mu.Lock()
+			o.look(d.peer, d.times-1)
+			o.mu.Unlock()
+		}
+	}
+}
+
+// leaveOne says whether there is one connection at most now.
+func (o *outbound) leaveOne(p peer.ID) bool {
 	conns := o.direct(p)
 	left := len(conns)
-	if o.n.ctx.Err() != nil || left < 2 {
-		return
-	}
 	for _, c := range conns {
 		if left > 1 && unused(c) {
 			_ = c.Close()
 			left--
 		}
 	}
-	if left > 1 && times > 1 {
-		time.AfterFunc(lookAgain, func() { o.tidy(p, times-1) })
-	}
+	return left <= 1
 }
 
 // direct lists the connections to a peer that go through no relay.
