@@ -128,7 +128,9 @@ func KindOf(f target.Factory) (Kind, error) {
 func moduleVersion(path string) string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
-			if d.Path == path {
+			if d.Path == path && d.Replace != nil {
+				return d.Replace.Version
+			} else if d.Path == path {
 				return d.Version
 			}
 		}
