@@ -31,6 +31,7 @@ type testgroundCmd struct {
 	Out   string        `placeholder:"DIR" help:"Write results.jsonl and the outputs of the instances there. Default: ${out}."`
 	JSON  bool          `help:"Print the summary as one line of JSON."`
 	List  bool          `help:"List the cases, with their parameters."`
+	Quiet bool          `short:"q" help:"No progress on stderr."`
 
 	Read        string `placeholder:"DIR" help:"Report on a run from the outputs of its instances, such as the daemon collects."`
 	SyncService string `placeholder:"HOST:PORT" help:"Nothing but a sync service, until interrupted: what the real daemon's instances look for at localhost:5050."`
@@ -82,7 +83,10 @@ func (c *testgroundCmd) Run(a *app) error {
 	if c.Procs != nil {
 		exec, by = ground.Procs, "processes"
 	}
+	progress := c.progress(a)
+	cfg.Progress = progress.tell
 	result, err := exec(a.ctx, cfg)
+	progress.close()
 	if result == nil {
 		return abandon(log, "base", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"text/tabwriter"
@@ -12,6 +13,42 @@ import (
 	"github.com/kadbench/kadbench/harness/report"
 	"github.com/kadbench/kadbench/harness/run"
 )
+
+// groundProgress tells how far a run is: on a terminal in a line that changes, elsewhere in a line now and then.
+type groundProgress struct {
+	err      io.Writer
+	terminal bool
+	seconds  int
+}
+
+// tellEach is how many seconds lie between two lines where nobody looks at a terminal: a job that prints nothing looks hung.
+const tellEach = 10
+
+func (c *testgroundCmd) progress(a *app) *groundProgress {
+	p := &groundProgress{err: a.stderr}
+	_, p.terminal = terminal(a.stderr)
+	if c.Quiet {
+		p.err, p.terminal = io.Discard, false
+	}
+	return p
+}
+
+func (p *groundProgress) tell(now ground.Progress) {
+	p.seconds++
+	switch {
+	case p.terminal:
+		fmt.Fprintf(p.err, "\r\x1b[K%d s: %s", p.seconds, report.Clean(now.String()))
+	case p.seconds%tellEach == 0:
+		fmt.Fprintf(p.err, "%d s: %s\n", p.seconds, report.Clean(now.String()))
+	}
+}
+
+// close clears the line.
+func (p *groundProgress) close() {
+	if p.terminal && p.seconds > 0 {
+		fmt.Fprint(p.err, "\r\x1b[K")
+	}
+}
 
 // The columns of instances, by how they ended.
 var groundStates = []ground.State{ground.OK, ground.Failed, ground.Crashed, ground.Incomplete, ground.Aborted}

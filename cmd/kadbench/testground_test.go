@@ -22,7 +22,7 @@ func TestInterruptedTestground(t *testing.T) {
 			out := t.TempDir()
 			path, err := exec.LookPath("kadbench")
 			require.NoError(t, err)
-			cmd := exec.Command(path, "testground", "find-peers", runner, "3", "--param", "pace=9m", "--out", out)
+			cmd := exec.Command(path, "testground", "find-peers", runner, "3", "--param", "pace=9m", "--out", out, "-q")
 			var stderr strings.Builder
 			cmd.Stderr = &stderr
 			require.NoError(t, cmd.Start())

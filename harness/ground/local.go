@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kadbench/kadbench/harness/run"
@@ -53,11 +54,14 @@ func Local(ctx context.Context, c Config) (*Run, error) {
 		})
 	}
 	defer context.AfterFunc(ctx, func() { fail(ErrInterrupted) })()
-	after, late := c.timeout()
-	defer time.AfterFunc(after, func() { fail(late) }).Stop()
+	var ended atomic.Int64
+	now := func() Progress { return h.progress(int(ended.Load()), len(seats)) }
+	defer time.AfterFunc(c.timeout(), func() { fail(c.late(now())) }).Stop()
+	defer c.watch(now)()
 	var all sync.WaitGroup
 	for i, s := range seats {
 		all.Go(func() {
+			defer ended.Add(1)
 			envs[i].start()
 			envs[i].Message(claimed, s.Seq, s.Group, s.GroupSeq)
 			if err := perform(within, &s.Instance, envs[i]); err != nil {

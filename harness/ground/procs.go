@@ -26,7 +26,9 @@ func Procs(ctx context.Context, c Config) (*Run, error) {
 		return nil, err
 	}
 	addr := c.SyncService
+	var h *hub
 	if addr == "" {
+		h = newHub()
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSync, err)
@@ -36,7 +38,7 @@ func Procs(ctx context.Context, c Config) (*Run, error) {
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
-			ServeSync(serving, l)
+			h.serve(serving, l)
 		}()
 		defer func() { stop(); <-served }()
 	}
@@ -49,11 +51,12 @@ func Procs(ctx context.Context, c Config) (*Run, error) {
 	}
 	defer watch.Close()
 	f := &family{sync: watch, ended: make(chan *child)}
-	after, late := c.timeout()
-	timer := time.NewTimer(after)
+	now := func() Progress { return h.progress(int(f.gone.Load()), len(seats)) }
+	defer c.watch(now)()
+	timer := time.NewTimer(c.timeout())
 	defer timer.Stop()
 	f.begin(c.Command, addr, seats)
-	why := f.wait(ctx, len(seats), timer.C, late)
+	why := f.wait(ctx, len(seats), timer.C, func() error { return c.late(now()) })
 	f.done()
 	return conclude(ctx, filepath.Dir(filepath.Dir(seats[0].params.TestOutputsPath)), why)
 }
@@ -74,7 +77,7 @@ func suit(seats []*seat) error {
 }
 
 // wait takes the ends of n children and says why the run ended before its time, if it did.
-func (f *family) wait(ctx context.Context, n int, timeout <-chan time.Time, late error) error {
+func (f *family) wait(ctx context.Context, n int, timeout <-chan time.Time, late func() error) error {
 	var first, follower error // the follower failed because of another, of whom we have not heard
 	var kill <-chan time.Time
 	interrupted, lost := ctx.Done(), f.sync.Lost().Done()
@@ -91,6 +94,7 @@ func (f *family) wait(ctx context.Context, n int, timeout <-chan time.Time, late
 		select {
 		case c := <-f.ended:
 			n--
+			f.gone.Add(1)
 			switch err := c.failure(); {
 			case err == nil:
 			case c.life.State == Aborted:
@@ -108,7 +112,7 @@ func (f *family) wait(ctx context.Context, n int, timeout <-chan time.Time, late
 			lost = nil
 			fail(context.Cause(f.sync.Lost()))
 		case <-timeout:
-			fail(late)
+			fail(late())
 		case <-kill:
 			f.stop()
 			f.kill()

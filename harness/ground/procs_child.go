@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kadbench/kadbench/harness/run"
@@ -23,6 +24,7 @@ const drain = time.Second
 type family struct {
 	sync  *client
 	ended chan *child // each of them once, those too that were not started
+	gone  atomic.Int64
 
 	mu      sync.Mutex
 	stopped bool // no more are started

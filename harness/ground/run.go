@@ -37,6 +37,8 @@ type Config struct {
 	Out     string        // the outputs of an instance go to Out/kadbench/<run>/<group>/<index>
 	Timeout time.Duration // of the run; 0: DefaultTimeout
 
+	Progress func(Progress) // told each second, by one goroutine at a time; nil: nobody
+
 	// Of Procs alone. Command is what an instance is, none: this program, which calls Main when TEST_PLAN is in its environment.
 	Command []string
 	// SyncService is host:port of the service that the processes use; "": one that lives as long as the run, on loopback.
@@ -174,12 +176,6 @@ func (in *Instance) inMemory() bool { return in.Params["transport"] == "mem" }
 
 // errMemory refuses that where instances have processes of their own.
 var errMemory = fmt.Errorf("%w transport: mem is a network within one process: expected it with instances as goroutines only", ErrParam)
-
-// timeout ends a run that takes too long.
-func (c Config) timeout() (time.Duration, error) {
-	d := cmp.Or(c.Timeout, DefaultTimeout)
-	return d, fmt.Errorf("%w: the run had not ended after %v", run.ErrFailed, d)
-}
 
 // conclude reads back what a run left, and says how it ended: why is what ended it before its time, nil if nothing did.
 func conclude(ctx context.Context, dir string, why error) (*Run, error) {

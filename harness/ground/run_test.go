@@ -295,6 +295,10 @@ func TestAnInterruptEndsTheRun(t *testing.T) {
 func TestWhoDoesNotHeedItsContextIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
+		var told struct {
+			seconds int
+			last    Progress
+		}
 		c := Case{Name: "deaf", Min: 1, Max: 2, Default: 2, Params: []Param{{Name: "transport", Type: "string", Default: "mem"}},
 			Run: func(ctx context.Context, in *Instance) error {
 				if in.Seq == 1 {
@@ -303,8 +307,10 @@ func TestWhoDoesNotHeedItsContextIsLeftBehind(t *testing.T) {
 				return in.Barrier(ctx, "all")
 			}}
 		began := time.Now()
-		r, err := Local(t.Context(), Config{Case: "deaf", Cases: []*Case{&c}, Out: t.TempDir()})
-		assert.EqualError(t, err, "a case failed: the run had not ended after 10m0s")
+		r, err := Local(t.Context(), Config{Case: "deaf", Cases: []*Case{&c}, Out: t.TempDir(), Progress: func(p Progress) { told.seconds++; told.last = p }})
+		assert.EqualError(t, err, `a case failed: the run had not ended after 10m0s: 0 of 2 instances have ended; state "all" was entered by 1`)
+		assert.GreaterOrEqual(t, told.seconds, 600, "it was told each second")
+		assert.Equal(t, []any{2, "all", 1}, []any{told.last.Count, told.last.State, told.last.Entered})
 		assert.Equal(t, DefaultTimeout+grace, time.Since(began))
 		for _, o := range r.Instances {
 			assert.Equal(t, Aborted, o.State)
@@ -331,7 +337,7 @@ func TestARunHasItsTime(t *testing.T) {
 	both(t, func(t *testing.T, exec func(context.Context, Config) (*Run, error)) {
 		_, err := exec(t.Context(), Config{Case: "hang", Cases: trivial, Out: t.TempDir(), Timeout: time.Millisecond})
 		require.ErrorIs(t, err, run.ErrFailed)
-		assert.ErrorContains(t, err, "the run had not ended after 1ms")
+		assert.ErrorContains(t, err, "the run had not ended after 1ms: 0 of 3 instances have ended")
 	})
 }
 

@@ -23,7 +23,8 @@ type hub struct {
 	mu     sync.Mutex
 	states map[string]*state
 	topics map[string]*topic
-	held   int // bytes
+	held   int    // bytes
+	last   string // the state that was entered last
 
 	clients int // that are connected, of a service on sockets
 	quiet   *time.Timer
@@ -71,7 +72,7 @@ func (h *hub) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.clients == 0 {
-		h.states, h.topics, h.held = map[string]*state{}, map[string]*topic{}, 0
+		h.states, h.topics, h.held, h.last = map[string]*state{}, map[string]*topic{}, 0, ""
 	}
 }
 
@@ -117,6 +118,7 @@ func (h *hub) signal(key string) (int, error) {
 		return 0, err
 	}
 	s.count++
+	h.last = key
 	if b := s.waiting[s.count]; b != nil {
 		close(b.reached)
 		delete(s.waiting, s.count)
