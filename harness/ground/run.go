@@ -143,6 +143,11 @@ func (c Config) seats() ([]*seat, error) {
 			})
 		}
 	}
+	for _, s := range all {
+		if s.inMemory() != all[0].inMemory() {
+			return wrong("group %s: %v transport: expected mem for all groups, or for none", s.Group, ErrParam)
+		}
+	}
 	return all, nil
 }
 

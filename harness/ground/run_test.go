@@ -350,7 +350,9 @@ func TestConfigIsChecked(t *testing.T) {
 		`usage: group "a/b" of 1: expected a name`:               {Case: "ping", Groups: []Group{{ID: "a/b", Count: 1}}, Out: "x"},
 		"usage: group a: expected once":                          {Case: "ping", Groups: []Group{{ID: "a", Count: 1}, {ID: "a", Count: 1}}, Out: "x"},
 		`usage: parameter rounds: "x" is no int`:                 {Case: "ping", Params: map[string]string{"rounds": "x"}, Out: "x"},
-		"usage: timeout -1s: expected a time above 0":            {Case: "ping", Timeout: -time.Second, Out: "x"},
+		"usage: group b: parameter transport: expected mem for all": {Case: "ping", Out: "x", Groups: []Group{
+			{ID: "a", Count: 1}, {ID: "b", Count: 1, Params: map[string]string{"transport": "mem"}}}},
+		"usage: timeout -1s: expected a time above 0": {Case: "ping", Timeout: -time.Second, Out: "x"},
 	} {
 		c.Cases = trivial
 		err := c.Check()
