@@ -53,7 +53,7 @@ const maxNamed = 21
 // missing where one is needed, or a record that is not valid.
 func (x *exchange) input(st *inboundStream) bool {
 	m, in := &x.request, &x.in
-	in.Peer.ID, in.Peer.Peer = st.peer, st.handle
+	in.Peer.ID, in.Peer.Peer = st.conn.peer, st.handle
 	in.Key = m.Key
 	if m.Type == wire.Ping {
 		in.Kind = kad.PingReq
@@ -111,7 +111,7 @@ func (x *exchange) named(st *inboundStream) []kad.PeerInfo {
 	x.providers = x.providers[:0]
 	for i := range x.request.ProviderPeers {
 		p := &x.request.ProviderPeers[i]
-		sender := bytes.Equal(p.ID, st.peer)
+		sender := bytes.Equal(p.ID, st.conn.peer)
 		if !validID(p.ID) || !sender && len(x.providers) >= maxNamed-1 {
 			continue
 		}

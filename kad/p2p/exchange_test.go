@@ -148,7 +148,7 @@ func TestServing(t *testing.T) {
 		_, err := n.AddAddress(peer.ID(id), ma.StringCast("/ip4/9.9.9.9/tcp/2"))
 		require.NoError(t, err)
 	}
-	st := &inboundStream{n: n, peer: []byte(n.id)}
+	st := &inboundStream{n: n, conn: &inboundConn{peer: []byte(n.id)}}
 	body := wire.Append(nil, &wire.Message{Type: wire.FindNode, Key: []byte("some key of thirty-two bytes, no")})
 	serve := func() {
 		x := exchanges.Get().(*exchange)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 	"github.com/kadbench/kadbench/kad/wire"
 )
 
-// readAhead of an inbound stream. It holds any request but a PUT_VALUE or an ADD_PROVIDER with many addresses, so that
-// one Read brings a whole request, and several small ones that were sent in a row. A stream that is idle costs this much.
-const readAhead = 512
+// readAhead of an inbound stream. It holds any request but a PUT_VALUE or an ADD_PROVIDER with several addresses, so that
+// one Read brings a whole request; what is longer is read into its own place. A stream that is idle costs this much, and a
+// node has one from each peer that has it in its table.
+const readAhead = 128
 
 // renewEvery is how stale a stream's deadline may be: setting one stops and starts a timer, too much for each request.
 // So a stream is given its IdleTimeout less at most a second.
@@ -31,7 +33,8 @@ type inbound struct {
 
 // inboundConn bounds what one connection may ask of us.
 type inboundConn struct {
-	streams map[*inboundStream]struct{}
+	peer    []byte // its binary id
+	streams []*inboundStream
 	serving chan struct{} // one place for each request that is being served
 }
 
@@ -41,7 +44,6 @@ type inboundStream struct {
 	s       network.Stream
 	conn    *inboundConn
 	r       *bufio.Reader
-	peer    []byte   // its binary id
 	handle  kad.Peer // what the core last called it; the core looks whether it still does
 	renewed kad.Time // when the deadline was last set
 }
@@ -65,7 +67,7 @@ func (in *inbound) reset() {
 	var conns [][]network.Stream
 	for _, c := range in.conns {
 		var streams []network.Stream
-		for st := range c.streams {
+		for _, st := range c.streams {
 			streams = append(streams, st.s)
 		}
 		conns = append(conns, streams)
@@ -107,7 +109,7 @@ func (in *inbound) admit(s network.Stream) *inboundStream {
 	c := in.conns[s.Conn()]
 	if c == nil {
 		c = &inboundConn{
-			streams: make(map[*inboundStream]struct{}),
+			peer:    []byte(s.Conn().RemotePeer()),
 			serving: make(chan struct{}, in.n.limits.InboundRequests),
 		}
 		in.conns[s.Conn()] = c
@@ -120,16 +122,16 @@ func (in *inbound) admit(s network.Stream) *inboundStream {
 		s:    s,
 		conn: c,
 		r:    bufio.NewReaderSize(s, readAhead),
-		peer: []byte(s.Conn().RemotePeer()),
 	}
-	c.streams[st] = struct{}{}
+	c.streams = append(c.streams, st)
 	in.n.work.Add(1)
 	return st
 }
 
 func (in *inbound) release(st *inboundStream) {
 	in.mu.Lock()
-	delete(st.conn.streams, st)
+	i := slices.Index(st.conn.streams, st)
+	st.conn.streams = slices.Delete(st.conn.streams, i, i+1)
 	if len(st.conn.streams) == 0 {
 		delete(in.conns, st.s.Conn())
 	}
