@@ -1,11 +1,14 @@
 package ground
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/kadbench/kadbench/harness/network"
 )
 
 // play runs a case with its instances as goroutines.
@@ -170,6 +173,34 @@ func TestRefuses(t *testing.T) {
 			assert.ErrorContains(t, err, x.expected)
 		})
 	}
+}
+
+// TestConnections: nodes that keep few connections keep few, and find nearly as much: requests of others go down with some of them.
+func TestConnections(t *testing.T) {
+	r, err := play(t, getClosestPeers, 24, map[string]string{"transport": "mem", "connections": "4", "min_recall": "0.8"})
+	require.NoError(t, err)
+	points(t, r, "found", 5*24)
+
+	p := &party{chance: rand.New(rand.NewPCG(1, 1)), set: settings{keep: 3}}
+	mem := NewMem(0)
+	defer mem.Close()
+	kind, err := network.Find("ref")
+	require.NoError(t, err)
+	for seq := range 8 {
+		h, err := mem.Host(seedOf(1, seq))
+		require.NoError(t, err)
+		n, err := kind.New(t.Context(), network.Spec{Seed: seedOf(1, seq), Host: h, Server: true})
+		require.NoError(t, err)
+		defer n.Close()
+		if seq == 0 {
+			p.node = n
+			continue
+		}
+		require.NoError(t, n.Connect(t.Context(), p.node.Info()))
+	}
+	require.Len(t, p.node.Host().Network().Peers(), 7)
+	p.trim()
+	assert.Len(t, p.node.Host().Network().Peers(), 3)
 }
 
 // TestStrategies: by whatever door the instances enter, the network is one.

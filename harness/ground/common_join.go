@@ -55,6 +55,7 @@ func (p *party) join(ctx context.Context) error {
 		return err
 	}
 	p.in.Out.Point("bootstrap_ms", float64(time.Since(began).Microseconds())/1000)
+	p.trim()
 	if err := p.phase(ctx, "joined"); err != nil {
 		return err
 	}
@@ -64,6 +65,7 @@ func (p *party) join(ctx context.Context) error {
 			return err
 		}
 	}
+	p.trim()
 	if err := p.phase(ctx, "ready"); err != nil {
 		return err
 	}

@@ -126,7 +126,22 @@ func (p *party) operate(ctx context.Context, point string, do func(ctx context.C
 	}
 	p.count(point, took, err)
 	p.in.Out.Point("requests", float64(p.node.Stats().Requests-before))
+	p.trim()
 	return nil
+}
+
+// trim closes connections, drawn by chance, beyond those that a node may keep: each costs some 10 kB at either end, and a
+// thousand nodes that have met one another have a million ends.
+func (p *party) trim() {
+	h := p.node.Host()
+	if p.set.keep == 0 || h == nil {
+		return
+	}
+	peers := h.Network().Peers()
+	p.chance.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
+	for _, id := range peers[min(p.set.keep, len(peers)):] {
+		_ = h.Network().ClosePeer(id) // who has gone already is closed too
+	}
 }
 
 // count counts an operation.
