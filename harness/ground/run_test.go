@@ -153,7 +153,7 @@ func TestAProcessThatEndsWithoutAWord(t *testing.T) {
 	_, err := Procs(t.Context(), Config{Case: "long", Cases: trivial, Out: t.TempDir()})
 	assert.EqualError(t, err, "instance 1 of 1 (group single): its process ended (exit status 0) without an event of success or failure; "+
 		"it wrote a line of more than 65536 bytes, and Testground reads none so long")
-	_, err = Procs(t.Context(), Config{Case: "ping", Cases: trivial, Out: t.TempDir(), Command: []string{"/bin/false"}})
+	_, err = Procs(t.Context(), Config{Case: "ping", Cases: trivial, Out: t.TempDir(), Command: []string{"false"}})
 	assert.ErrorContains(t, err, "one of 3 instances (group single): its process ended (exit status 1)")
 	_, err = Procs(t.Context(), Config{Case: "ping", Cases: trivial, Out: t.TempDir(), Command: []string{"/no/such/program"}})
 	require.ErrorIs(t, err, run.ErrHarness)
