@@ -1,8 +1,8 @@
 package p2p
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
