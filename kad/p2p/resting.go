@@ -158,8 +158,8 @@ func canDoze(s network.Stream) bool { return s.Conn().ConnState().StreamMultiple
 func (st *clientStream) lull() {
 	st.o.mu.Lock()
 	defer st.o.mu.Unlock()
-	if !slices.Contains(st.o.resting, st) {
-		return
+	if !slices.Contains(st.o.resting, st) || time.Since(st.rested) < rest {
+		return // it was taken while this waited for the lock, and may rest again since
 	}
 	st.timer = time.AfterFunc(maxRest-rest, st.drop)
 	st.mu.Lock()

@@ -20,23 +20,23 @@ const (
 	lookTimes = 6
 )
 
-// single closes the connection that we have just made if the peer made one to us while we did. Only the later of the two
-// sides sees a connection that is older than its own, so never both are closed. If both were made at once nobody sees that
-// now, and one of the two sides looks again later.
+// single closes the connection that we have just made if the peer made one to us while we did, and ours is the larger id. The
+// other side leaves both alone for now and looks again later, so that never both are closed: which of the two is older each
+// side may see otherwise, as a handshake need not end on both at once.
 func (o *outbound) single(c network.Conn) {
 	p := c.RemotePeer()
+	if o.n.id < p {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.look(p, lookTimes)
+		return
+	}
 	older := func(other network.Conn) bool {
 		s := other.Stat()
 		return other != c && s.Direction == network.DirInbound && s.Opened.Before(c.Stat().Opened)
 	}
 	if c.Stat().Direction == network.DirOutbound && slices.ContainsFunc(o.direct(p), older) && unused(c) {
 		_ = c.Close()
-		return
-	}
-	if o.n.id < p {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		o.look(p, lookTimes)
 	}
 }
 
@@ -89,10 +89,12 @@ func (o *outbound) tidy() {
 	}
 }
 
-// leaveOne says whether there is one connection at most now.
+// leaveOne says whether there is one connection at most now. Those that the peer made go first, as the peer closes none but
+// them.
 func (o *outbound) leaveOne(p peer.ID) bool {
 	conns := o.direct(p)
 	left := len(conns)
+	slices.SortStableFunc(conns, func(a, b network.Conn) int { return int(a.Stat().Direction) - int(b.Stat().Direction) })
 	for _, c := range conns {
 		if left > 1 && unused(c) {
 			_ = c.Close()
@@ -105,14 +107,15 @@ func (o *outbound) leaveOne(p peer.ID) bool {
 // direct lists the connections to a peer that go through no relay.
 func (o *outbound) direct(p peer.ID) []network.Conn {
 	return slices.DeleteFunc(slices.Clone(o.n.host.Network().ConnsToPeer(p)), func(c network.Conn) bool {
-		return c.Stat().Limited || c.IsClosed()
+		return c.IsClosed() || c.Stat().Limited || isRelay(c.RemoteMultiaddr())
 	})
 }
 
-// unused says whether a connection carries nothing, or identify alone.
+// unused says whether a connection carries nothing, or identify alone. A stream without a protocol is one whose protocol is
+// being agreed upon: the host may be shared, and that one another program's.
 func unused(c network.Conn) bool {
 	return !slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool {
 		p := s.Protocol()
-		return p != "" && p != identify.ID && p != identify.IDPush
+		return p != identify.ID && p != identify.IDPush
 	})
 }
