@@ -42,7 +42,7 @@ func TestDoze(t *testing.T) {
 				if _, err := wire.ReadFrame(r, nil, wire.MaxReceive); err != nil {
 					return
 				}
-				time.Sleep(delay)
+				pass(delay)
 				_, _ = theirs.Write(wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode}))
 			}
 		}()
@@ -63,7 +63,7 @@ func TestDoze(t *testing.T) {
 		ask()
 		for _, after := range []time.Duration{rest, rest + 1, 2 * rest, maxRest - 1} {
 			assert.True(t, reading(), "what comes unasked is noticed while it rests")
-			time.Sleep(after)
+			pass(after)
 			if after > rest {
 				assert.False(t, reading())
 			}
@@ -77,7 +77,7 @@ func TestDoze(t *testing.T) {
 		st.lull()
 		assert.True(t, reading())
 
-		time.Sleep(maxRest)
+		pass(maxRest)
 		synctest.Wait()
 		assert.Empty(t, o.resting)
 		assert.Nil(t, o.take(&request{kind: kad.SendFindNode, peer: "p"}))
