@@ -137,14 +137,8 @@ func (c *BenchConfig) points() (points []benchPoint, err error) {
 			if c.Seed != nil {
 				point.seed = *c.Seed
 			}
-			if s.World.Nodes == 0 {
-				cfg, err := c.loadOf(point)
-				if err == nil {
-					err = cfg.Load.Check()
-				}
-				if err != nil {
-					return nil, usage("plan %s: %w", p.File, err)
-				}
+			if err := c.check(point); err != nil {
+				return nil, usage("plan %s: %w", p.File, err)
 			}
 			points = append(points, point)
 		}
@@ -156,6 +150,18 @@ func (c *BenchConfig) points() (points []benchPoint, err error) {
 		return nil, usage("no plan to run")
 	}
 	return points, nil
+}
+
+// check says what cannot be of one point.
+func (c *BenchConfig) check(p benchPoint) error {
+	if p.world.World.Nodes > 0 {
+		return c.checkNetworks(p)
+	}
+	cfg, err := c.loadOf(p)
+	if err != nil {
+		return err
+	}
+	return cfg.Load.Check()
 }
 
 func (c *BenchConfig) bench(ctx context.Context, report *BenchReport) error {

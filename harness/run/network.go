@@ -37,15 +37,6 @@ func (c *BenchConfig) networks(ctx context.Context, p benchPoint, report *BenchR
 	if err != nil {
 		return err
 	}
-	for _, t := range teams {
-		cfg, err := c.networkOf(p, t)
-		if err == nil {
-			err = cfg.Check()
-		}
-		if err != nil {
-			return fmt.Errorf("%w: plan %s: %s: %w", ErrUsage, p.plan.File, t.name, err)
-		}
-	}
 	rounds := max(c.Rounds, 1)
 	for round := 1; round <= rounds; round++ {
 		for _, t := range teams {
@@ -57,12 +48,30 @@ func (c *BenchConfig) networks(ctx context.Context, p benchPoint, report *BenchR
 	return nil
 }
 
+// checkNetworks says why the targets cannot be the nodes of a point's networks.
+func (c *BenchConfig) checkNetworks(p benchPoint) error {
+	teams, err := c.teams()
+	if err != nil {
+		return err
+	}
+	for _, t := range teams {
+		cfg, err := c.networkOf(p, t)
+		if err == nil {
+			err = cfg.Check()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
 // teams are the targets one by one, or all of them together.
 func (c *BenchConfig) teams() (teams []team, err error) {
 	for _, f := range c.Targets {
 		k, err := network.KindOf(f)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+			return nil, err
 		}
 		teams = append(teams, team{f.Name(), []network.Kind{k}})
 	}
