@@ -1,9 +1,6 @@
 package bench
 
-import (
-	"runtime"
-	"time"
-)
+import "time"
 
 // meter takes the processor time of the server, of this process, and of the whole machine at both ends of the span.
 type meter struct {
@@ -15,6 +12,7 @@ type meter struct {
 type reading struct {
 	at                  time.Time
 	server, own, busy   time.Duration
+	processors          int // of the machine
 	serverOK, machineOK bool
 }
 
@@ -26,7 +24,7 @@ func (m *meter) read() (r reading) {
 		r.server, err = m.turn.CPU()
 		r.serverOK = err == nil
 	}
-	r.busy, r.machineOK = machineCPU()
+	r.busy, r.processors, r.machineOK = machineCPU()
 	return r
 }
 
@@ -54,7 +52,7 @@ func (m *meter) into(r *Result) {
 	}
 	if a.machineOK && b.machineOK && r.ServerCPU >= 0 {
 		others := (b.busy - a.busy) - r.ClientCPU - server
-		all := float64(b.at.Sub(a.at)) * float64(runtime.NumCPU())
+		all := float64(b.at.Sub(a.at)) * float64(b.processors)
 		r.Foreign = min(max(float64(others)/all, 0), 1)
 	}
 }

@@ -14,7 +14,9 @@ type pacer struct {
 	turn     *turn
 	schedule load.Schedule
 	queue    chan shot
-	idle     atomic.Int64 // workers that wait for a shot
+	// idle is how many workers wait for a shot beyond those that have one coming; negative: so many shots wait for a worker.
+	// A worker that waits may have been handed a shot and not know it yet, so the shots that were handed out are counted.
+	idle atomic.Int64
 }
 
 func newPacer(t *turn, schedule load.Schedule) *pacer {
@@ -25,7 +27,6 @@ func newPacer(t *turn, schedule load.Schedule) *pacer {
 func (p *pacer) next() (shot, bool) {
 	p.idle.Add(1)
 	s, ok := <-p.queue
-	p.idle.Add(-1)
 	return s, ok
 }
 
@@ -61,10 +62,11 @@ const coarse = 2 * time.Millisecond
 
 // hand gives a shot to whoever is free, or puts it into the queue.
 func (p *pacer) hand(s load.Shot) {
-	out := shot{Shot: s, free: p.idle.Load() > int64(len(p.queue))}
+	out := shot{Shot: s, free: p.idle.Add(-1) >= 0}
 	select {
 	case p.queue <- out:
 	default:
+		p.idle.Add(1)
 		p.turn.tallies[0].dropped(p.turn, s.Due)
 	}
 }

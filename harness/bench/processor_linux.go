@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"os"
 	"strconv"
 	"strings"
@@ -21,26 +20,36 @@ func ownCPU() time.Duration {
 // tick is that of /proc/stat, on every architecture that Go runs on.
 const tick = 10 * time.Millisecond
 
-// machineCPU is the time for which the processors have not been idle, those of a hypervisor's other guests included.
-func machineCPU() (time.Duration, bool) {
+// machineCPU is the time for which the processors have not been idle, that of a hypervisor's other guests included, and how
+// many processors those are: this process may be confined to fewer.
+func machineCPU() (busy time.Duration, processors int, ok bool) {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	fields := strings.Fields(string(line)) // cpu user nice system idle iowait irq softirq steal guest guest_nice
+	return busyOf(string(b))
+}
+
+func busyOf(stat string) (busy time.Duration, processors int, ok bool) {
+	all, rest, _ := strings.Cut(stat, "\n")
+	fields := strings.Fields(all) // cpu user nice system idle iowait irq softirq steal guest guest_nice
 	if len(fields) < 9 || fields[0] != "cpu" {
-		return 0, false
+		return 0, 0, false
 	}
-	var busy int64
 	for _, i := range []int{1, 2, 3, 6, 7, 8} {
 		n, err := strconv.ParseInt(fields[i], 10, 64)
 		if err != nil {
-			return 0, false
+			return 0, 0, false
 		}
-		busy += n
+		busy += time.Duration(n) * tick
 	}
-	return time.Duration(busy) * tick, true
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(line, "cpu") {
+			break
+		}
+		processors++
+	}
+	return busy, processors, processors > 0
 }
 
 // nap sleeps for a short time, on a thread of its own.

@@ -185,7 +185,7 @@ func (t *turn) watch(ctx context.Context, done <-chan struct{}, m *meter) {
 			m.end()
 			return
 		case <-ctx.Done():
-			t.reset(0)
+			t.breakOff(done, tick.C)
 			return
 		case <-begin.C:
 			m.begin()
@@ -196,6 +196,18 @@ func (t *turn) watch(ctx context.Context, done <-chan struct{}, m *meter) {
 			if t.Progress != nil && n%5 == 0 {
 				t.Progress(t.since(), t.soFar())
 			}
+		}
+	}
+}
+
+// breakOff ends all requests. One may begin at that very moment, so it looks again until all workers have ended.
+func (t *turn) breakOff(done <-chan struct{}, tick <-chan time.Time) {
+	for {
+		t.reset(0)
+		select {
+		case <-done:
+			return
+		case <-tick:
 		}
 	}
 }

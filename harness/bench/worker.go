@@ -106,7 +106,7 @@ func (w *worker) shoot(ctx context.Context, s shot) {
 	if ctx.Err() != nil && !t.over(ended) {
 		return // the turn was broken off
 	}
-	if ended-began >= t.Timeout || ended-s.Due >= t.Timeout {
+	if ended-began >= t.Timeout {
 		w.tally.timedOut(t, s, began, ended)
 		return
 	}
@@ -120,6 +120,11 @@ func (w *worker) shoot(ctx context.Context, s shot) {
 // ask sends a request and returns the body of the answer, none for ADD_PROVIDER, which has no answer: it is done when it
 // has been written, or on a stream of its own when the server has ended that.
 func (w *worker) ask(ctx context.Context, op load.Op) ([]byte, error) {
+	if w.stream == nil { // there is nothing yet that the watch could reset
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, w.turn.Timeout)
+		defer cancel()
+	}
 	if w.turn.Reuse == Nothing {
 		if err := w.client.connect(ctx); err != nil {
 			return nil, fmt.Errorf("connect: %w", err)

@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	manet "github.com/multiformats/go-multiaddr/net"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/harness/load"
+)
+
+// resettable is a stream of which only the end is known.
+type resettable struct {
+	network.Stream
+	reset func()
+}
+
+func (r *resettable) Reset() error { r.reset(); return nil }
+
+// TestBrokenOffAsItBegins: a request that begins just when the turn is broken off is ended too, although its server says
+// nothing.
+func TestBrokenOffAsItBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		done := make(chan struct{})
+		w := new(worker)
+		of := &turn{Config: Config{}.withDefaults(), start: time.Now(), workers: []*worker{w}}
+		go func() {
+			<-time.After(watching * 3 / 2)
+			var s network.Stream = &resettable{reset: func() { w.began.Store(0); close(done) }}
+			w.open.Store(&s)
+			w.began.Store(int64(of.since()))
+		}()
+		of.watch(ctx, done, &meter{turn: of})
+		<-done
+	})
+}
+
+// TestFree: a request is late only if some worker was free for it: one that has been handed another is not, whether it
+// knows that already or not.
+func TestFree(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that the worker does not run in between
+	p := newPacer(&turn{}, nil)
+	got := make(chan shot, 3)
+	go func() {
+		for range 3 {
+			s, _ := p.next()
+			got <- s
+		}
+	}()
+	for p.idle.Load() < 1 {
+		runtime.Gosched()
+	}
+	for due := range 3 {
+		p.hand(load.Shot{Due: time.Duration(due)})
+	}
+	assert.True(t, (<-got).free)
+	assert.False(t, (<-got).free, "the one worker has a shot coming")
+	assert.False(t, (<-got).free)
+}
+
+// TestOpening: a server that takes connections and says nothing does not hold a request, and with it the turn, for longer
+// than the timeout.
+func TestOpening(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	h, err := libp2p.New(libp2p.NoListenAddrs)
+	require.NoError(t, err)
+	defer h.Close()
+	at, err := manet.FromNetAddr(silent.Addr())
+	require.NoError(t, err)
+	c := Config{Server: peer.AddrInfo{ID: h.ID(), Addrs: nil}, Reuse: Nothing, Connections: 1, Streams: 1, Span: 100 * time.Millisecond,
+		Timeout: 200 * time.Millisecond, Load: line("FIND_NODE", 50, time.Second)}
+	c.Server.Addrs = append(c.Server.Addrs, at)
+	began := time.Now()
+	r, err := (&Driver{c}).Turn(t.Context(), 1)
+	require.NoError(t, err)
+	assert.Equal(t, r.Requests, r.Timeouts+r.Dropped, "%v", r.Why)
+	assert.Less(t, time.Since(began), 4*time.Second, "go-libp2p gives up a handshake after 5 s")
+}
