@@ -181,7 +181,7 @@ func (c *benchCmd) fits(found []*plan.Plan) error {
 		of    plan.WorldKind
 	}{
 		{"--connections", c.Connections != nil, plan.LoadWorld}, {"--streams", c.Streams != nil, plan.LoadWorld}, {"--warmup", c.Warmup != nil, plan.LoadWorld},
-		{"--find-max", c.FindMax, plan.LoadWorld},
+		{"--find-max", c.FindMax, plan.LoadWorld}, {"--foreign", c.Foreign != nil, plan.LoadWorld}, {"--unlimited", c.Unlimited, plan.LoadWorld},
 		{"--nodes", c.Nodes != nil, plan.NetworkWorld}, {"--mixed", c.Mixed, plan.NetworkWorld},
 	} {
 		switch {
@@ -244,6 +244,8 @@ func (c *benchCmd) check() error {
 		}
 	}
 	switch {
+	case c.FindMax && c.Rounds != nil:
+		return usage("--rounds %d with --find-max: a search has as many turns as it needs; one of the two was expected", *c.Rounds)
 	case c.For != nil && *c.For <= 0:
 		return usage("--for %s: a time above 0 was expected", *c.For)
 	case c.Warmup != nil && *c.Warmup <= 0:

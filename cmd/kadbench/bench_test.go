@@ -32,7 +32,7 @@ func benchOf(t *testing.T, args ...string) *benchCmd {
 
 // TestBenchFlags: each flag reaches its field, and comes back in the command that repeats the run.
 func TestBenchFlags(t *testing.T) {
-	args := strings.Fields("load/find-node ref: floor=echo: --seed 9 --rate 30/m --for 3s --warmup 2s --connections 5 --streams 6 --rounds 8 --foreign 25" +
+	args := strings.Fields("load/find-node ref: floor=echo: --seed 9 --rate 30/m --for 3s --warmup 2s --connections 5 --streams 6 --foreign 25" +
 		" --find-max --unlimited")
 	c := benchOf(t, args...)
 	cfg, err := c.config()
@@ -46,7 +46,7 @@ func TestBenchFlags(t *testing.T) {
 	assert.Equal(t, strings.Join(args, " "), repeat[strings.Index(repeat, "load/"):])
 	cfg.Plans, cfg.Targets, cfg.Self, cfg.Seed, cfg.Command = nil, nil, nil, nil, nil
 	assert.Equal(t, run.BenchConfig{Rate: plan.Rate{Count: 30, Per: time.Minute}, For: 3 * time.Second, Warmup: 2 * time.Second, Connections: 5, Streams: 6,
-		Rounds: 8, Foreign: 0.25, FindMax: true, Unlimited: true}, cfg)
+		Foreign: 0.25, FindMax: true, Unlimited: true}, cfg)
 
 	c = benchOf(t, "load/quic")
 	cfg, err = c.config()
@@ -70,6 +70,15 @@ func TestBenchFlags(t *testing.T) {
 	assert.ErrorContains(t, err, "--streams: it is about a load of requests, and plan network/dead is a network")
 	_, err = benchOf(t, "load/quic", "--mixed").config()
 	assert.ErrorContains(t, err, "--mixed: it is about a network, and plan load/quic is a load of requests")
+	for _, flags := range [][]string{{"--unlimited"}, {"--foreign", "5"}, {"--find-max"}} {
+		_, err = benchOf(t, append([]string{"network/dead"}, flags...)...).config()
+		assert.ErrorContains(t, err, flags[0]+": it is about a load of requests")
+	}
+	cfg, err = benchOf(t, "load/quic", "--rounds", "8").config()
+	require.NoError(t, err)
+	assert.Equal(t, 8, cfg.Rounds)
+	_, err = benchOf(t, "load/quic", "--rounds", "8", "--find-max").config()
+	assert.ErrorContains(t, err, "--rounds 8 with --find-max")
 }
 
 // TestBenchProgress: without a terminal a line every ten seconds, one for each turn of several, and one for each that is

@@ -1,8 +1,8 @@
 package run
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/kadbench/kadbench/harness/bench"
@@ -41,12 +41,13 @@ func (c *BenchConfig) highest(ctx context.Context, p benchPoint, all []*server, 
 	for i, s := range all {
 		m := record.Measured{}
 		held, missed := 0.0, 0.0 // the highest rate that held, the lowest that did not; 0: none yet
-		rate := rateAt(s.driver.Load)
+		span := s.driver.Warmup + s.driver.Span
+		rate := rateAt(s.driver.Load, span)
 		var best *server
 		for try := 1; try <= maxTries && rate >= 1 && rate <= maxRate; try++ {
 			one := &server{target: s.target, bench: s.bench, table: s.table, driver: s.driver}
 			one.driver.Closed = false
-			one.driver.Load = atRate(s.driver.Load, rate, s.driver.Warmup+s.driver.Span)
+			one.driver.Load = atRate(s.driver.Load, rate, span)
 			if _, err := c.turn(ctx, one, p, try, began); err != nil {
 				return err
 			}
@@ -60,6 +61,8 @@ func (c *BenchConfig) highest(ctx context.Context, p benchPoint, all []*server, 
 				missed = rate
 			} else {
 				held, best = rate, one
+			}
+			if !bad || held == 0 {
 				m.Needs = got
 			}
 			switch {
@@ -90,33 +93,55 @@ func (c *BenchConfig) highest(ctx context.Context, p benchPoint, all []*server, 
 		if err := c.finish(out, report); err != nil {
 			return err
 		}
-		if held == 0 {
-			return fmt.Errorf("%w: %s: at no rate did all needs hold", ErrNeed, s.bench.Target)
-		}
 	}
 	return nil
 }
 
-// rateAt is the rate that a search begins with: what all lines ask for together.
-func rateAt(l load.Config) float64 {
+// rateAt is the rate that a search begins with: the mean of what all lines ask for together.
+func rateAt(l load.Config, span time.Duration) float64 {
 	sum := 0.0
 	for _, line := range l.Lines {
-		if line.Rate.N > 0 {
-			per := line.Rate.Per
-			if per == 0 {
-				per = time.Second
-			}
-			sum += float64(line.Rate.N) / per.Seconds()
-		}
+		sum += requestsOf(line)
 	}
 	if sum == 0 {
-		sum = float64(defaultRate.Count)
+		return float64(defaultRate.Count)
 	}
-	return sum
+	return min(max(sum/span.Seconds(), 1), maxRate)
 }
 
-// atRate is the load of the first line's kind of arrivals, of all lines' requests, at one rate.
+// requestsOf is how many requests a line asks for; 0 of a closed one.
+func requestsOf(l load.Line) float64 {
+	rate := func(r load.Rate) float64 { return float64(r.N) / cmp.Or(r.Per, time.Second).Seconds() }
+	switch {
+	case l.Rate.N == 0:
+		if l.For == 0 {
+			return 0
+		}
+		return float64(l.Count)
+	case l.To.N == 0:
+		return rate(l.Rate) * l.For.Seconds()
+	}
+	return (rate(l.Rate) + rate(l.To)) / 2 * l.For.Seconds()
+}
+
+// atRate is the load of the first line's kind of arrivals at one rate, of all lines' requests: as many of each line as it has
+// of all. Those of closed lines, which have no rates, are one mix.
 func atRate(l load.Config, rate float64, span time.Duration) load.Config {
-	line := load.Line{Arrivals: l.Lines[0].Arrivals, Rate: load.Rate{N: uint64(rate * 1000), Per: 1000 * time.Second}, For: span, Mix: bench.Mix(l.Lines)}
+	all := rateAt(l, span) * span.Seconds()
+	mix := bench.Mix(l.Lines)
+	next := 0
+	for _, from := range l.Lines {
+		weights := 0.0
+		for _, p := range from.Mix {
+			weights += float64(max(p.Weight, 1))
+		}
+		for _, p := range from.Mix {
+			if n := requestsOf(from); n > 0 {
+				mix[next].Weight = max(uint32(million*n/all*float64(max(p.Weight, 1))/weights), 1)
+			}
+			next++
+		}
+	}
+	line := load.Line{Arrivals: l.Lines[0].Arrivals, Rate: load.Rate{N: uint64(rate * 1000), Per: 1000 * time.Second}, For: span, Mix: mix}
 	return load.Config{Seed: l.Seed, Lines: []load.Line{line}}
 }

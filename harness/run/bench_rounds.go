@@ -79,11 +79,13 @@ func (c *BenchConfig) describe(s *server, p benchPoint) {
 	if b.Rounds == 0 {
 		b.Rounds = p.world.World.Rounds
 	}
-	if b.Rounds == 0 {
+	switch {
+	case c.FindMax: // one search of many turns
 		b.Rounds = 1
-		if len(c.Targets) > 1 {
-			b.Rounds = DefaultRounds
-		}
+	case b.Rounds == 0 && len(c.Targets) > 1:
+		b.Rounds = DefaultRounds
+	case b.Rounds == 0:
+		b.Rounds = 1
 	}
 	if c.Command != nil {
 		b.Repeat = c.Command(p.plan, p.world.At(), p.seed)

@@ -147,13 +147,17 @@ func (s *server) fill(ctx context.Context, n int) error {
 			continue
 		}
 		for j := range 3 {
-			at := fmt.Sprintf("/ip4/198.51.%d.%d/tcp/%d", 100+i/250%100, i%250+1, 4001+j)
-			if err := s.target.Call(ctx, "add_address", target.AddressParams{Peer: peer.ID(hash).String(), Addr: at}, nil); err != nil {
+			if err := s.target.Call(ctx, "add_address", target.AddressParams{Peer: peer.ID(hash).String(), Addr: offered(i, j)}, nil); err != nil {
 				return fmt.Errorf("add_address: %w", err)
 			}
 		}
 	}
 	return nil
+}
+
+// offered is the jth address of the ith peer: all in 198.51.100.0/24, as whatever lies beside it belongs to somebody.
+func offered(i, j int) string {
+	return fmt.Sprintf("/ip4/198.51.100.%d/tcp/%d", i%250+1, 4001+i/250*3+j)
 }
 
 // commonBits is how many leading bits two points share: the bucket.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kadbench/kadbench/harness/bench"
+	"github.com/kadbench/kadbench/harness/load"
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/record"
 	"github.com/kadbench/kadbench/harness/target"
@@ -229,14 +230,65 @@ func TestFindMax(t *testing.T) {
 		}
 		assert.InDelta(t, 1, r.Measured[1].Against.Rate.Median, 0.1)
 	}
-	c := benchOf(t, "world real\nload FIND_NODE rate=8/s for=1s\nneed due.p99<10ms", "ref:")
+	c := benchOf(t, "world real\nload FIND_NODE rate=8/s for=1s\nneed due.p99<10ms", "ref:", "echo:")
 	c.FindMax = true
 	scripted(&c, func(*bench.Driver, int) *bench.Result { return result(2000, time.Second) })
 	r, err := Bench(t.Context(), c)
 	assert.ErrorIs(t, err, ErrNeed)
-	require.Len(t, r.Measured, 1)
-	assert.Equal(t, "at no rate did all needs hold", r.Measured[0].Error)
-	assert.Zero(t, *r.Measured[0].Max)
+	require.Len(t, r.Measured, 2, "that the first fails says nothing of the second")
+	for _, m := range r.Measured {
+		assert.Equal(t, "at no rate did all needs hold", m.Error)
+		assert.Zero(t, *m.Max)
+		assert.Equal(t, record.Fail, m.Needs[0].Verdict, "which of them at the lowest rate")
+	}
+	assert.Equal(t, 1, r.Benches[0].Rounds)
+}
+
+// TestFindMaxMix: a search asks for as much of each line as the plan does, and begins with the rate that the plan has on the
+// mean.
+func TestFindMaxMix(t *testing.T) {
+	for _, test := range []struct {
+		loads string
+		rate  float64
+		share map[load.Kind]float64
+	}{
+		{"load ADD_PROVIDER rate=100/s for=2s\nload GET_PROVIDERS published rate=900/s for=2s", 1000,
+			map[load.Kind]float64{"ADD_PROVIDER": 0.1, "GET_PROVIDERS": 0.9}},
+		{"load FIND_NODE rate=300/s for=2s weight=2\nload PING", 300, map[load.Kind]float64{"FIND_NODE": 2. / 3, "PING": 1. / 3}},
+		{"load FIND_NODE rate=100/s to=300/s for=2s\nload PING rate=100/s from=1s for=1s", 250, map[load.Kind]float64{"FIND_NODE": 0.8, "PING": 0.2}},
+		{"load FIND_NODE closed for=2s weight=3\nload PING", 1000, map[load.Kind]float64{"FIND_NODE": 0.75, "PING": 0.25}},
+	} {
+		c := benchOf(t, "world real\n"+test.loads, "ref:")
+		c.FindMax = true
+		scripted(&c, func(d *bench.Driver, _ int) *bench.Result {
+			all, of := 0.0, map[load.Kind]float64{}
+			require.Len(t, d.Load.Lines, 1)
+			for _, p := range d.Load.Lines[0].Mix {
+				all += float64(max(p.Weight, 1))
+				of[p.Kind] += float64(max(p.Weight, 1))
+			}
+			for kind, share := range test.share {
+				assert.InDelta(t, share, of[kind]/all, 1e-5, "%s of %s", kind, test.loads)
+			}
+			return result(2000, time.Second)
+		})
+		r, err := Bench(t.Context(), c)
+		assert.ErrorIs(t, err, ErrNeed)
+		assert.Equal(t, test.rate, r.Measured[0].Tries[0].Rate, test.loads)
+	}
+}
+
+// TestOffered: the largest table that a plan can ask for has addresses for documentation alone, each peer its own.
+func TestOffered(t *testing.T) {
+	seen := map[string]bool{}
+	for i := range 10_000 {
+		for j := range 3 {
+			at := offered(i, j)
+			require.Regexp(t, `^/ip4/198\.51\.100\.\d+/tcp/4\d\d\d$`, at)
+			require.False(t, seen[at], at)
+			seen[at] = true
+		}
+	}
 }
 
 // TestBenchRefuses: what cannot be loaded is refused before anything begins.
