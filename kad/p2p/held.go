@@ -72,8 +72,7 @@ func (st *inboundStream) awaitAnswer(request kad.RequestID, held chan heldAnswer
 	// writing tells no more of that.
 	late := time.NewTimer(2 * time.Duration(st.n.core.Config().PeerTimeout))
 	defer late.Stop()
-	// A request may be held for longer than a stream may be silent.
-	_ = st.s.SetDeadline(time.Time{})
+	st.seen.Store(heldStep)
 	go func() {
 		defer close(watched)
 		if _, err := st.r.Peek(min(st.r.Buffered()+1, readAhead)); err != nil && err != io.EOF {
@@ -98,8 +97,8 @@ func (st *inboundStream) awaitAnswer(request kad.RequestID, held chan heldAnswer
 		_ = st.n.Refuse(request) // it may be over already
 		return nil
 	}
-	st.renewed = 0
-	st.renew(st.n.clock.now())
+	_ = st.s.SetReadDeadline(time.Time{})
+	st.renew()
 	if !st.written(answer.stored) {
 		return nil
 	}

@@ -6,7 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/network"
 
@@ -19,9 +19,8 @@ import (
 // node has one from each peer that has it in its table.
 const readAhead = 128
 
-// renewEvery is how stale a stream's deadline may be: setting one stops and starts a timer, too much for each request.
-// So a stream is given its IdleTimeout less at most a second.
-const renewEvery = kad.Time(time.Second)
+// roomOfStack is what serving a request takes of it, and some more: kad.Step has its input on it.
+const roomOfStack = 4 << 10
 
 // inbound serves the streams that peers open.
 type inbound struct {
@@ -29,6 +28,7 @@ type inbound struct {
 	mu    sync.Mutex
 	on    bool
 	conns map[network.Conn]*inboundConn // of connections with open streams
+	idle  idleness
 }
 
 // inboundConn bounds what one connection may ask of us.
@@ -40,12 +40,12 @@ type inboundConn struct {
 
 // inboundStream is one stream, served by one goroutine: any number of requests, one after another.
 type inboundStream struct {
-	n       *Node
-	s       network.Stream
-	conn    *inboundConn
-	r       *bufio.Reader
-	handle  kad.Peer // what the core last called it; the core looks whether it still does
-	renewed kad.Time // when the deadline was last set
+	n      *Node
+	s      network.Stream
+	conn   *inboundConn
+	r      *bufio.Reader
+	handle kad.Peer     // what the core last called it; the core looks whether it still does
+	seen   atomic.Int64 // the step of idleness at its last sign of life
 }
 
 func (in *inbound) init(n *Node) {
@@ -64,6 +64,10 @@ func (in *inbound) open() {
 func (in *inbound) reset() {
 	in.mu.Lock()
 	in.on = false
+	if in.idle.timer != nil {
+		in.idle.timer.Stop()
+		in.idle.timer = nil
+	}
 	var conns [][]network.Stream
 	for _, c := range in.conns {
 		var streams []network.Stream
@@ -86,6 +90,7 @@ func (in *inbound) reset() {
 
 // handle is the stream handler: go-libp2p calls it on a goroutine of the stream's own.
 func (in *inbound) handle(s network.Stream) {
+	deepen(0)
 	st := in.admit(s)
 	if st == nil {
 		_ = s.Reset()
@@ -97,6 +102,15 @@ func (in *inbound) handle(s network.Stream) {
 		_ = s.Reset()
 	}
 	in.release(st)
+}
+
+// deepen makes room on the stack of a goroutine that has just begun. A stack grows by being copied frame by frame, and
+// down in the core there are twenty of them: that took a tenth of what a stream for one request takes.
+//
+//go:noinline
+func deepen(i int) byte {
+	var room [roomOfStack]byte
+	return room[i]
 }
 
 // admit counts a stream in, unless its connection has as many as it may or we are no server any more.
@@ -123,7 +137,9 @@ func (in *inbound) admit(s network.Stream) *inboundStream {
 		conn: c,
 		r:    bufio.NewReaderSize(s, readAhead),
 	}
+	st.renew()
 	c.streams = append(c.streams, st)
+	in.watch()
 	in.n.work.Add(1)
 	return st
 }
@@ -142,7 +158,6 @@ func (in *inbound) release(st *inboundStream) {
 // serve answers requests until the peer ends the stream between two of them, which is a clean end (true), or something
 // is wrong (false): bytes that cannot be read, a request that is refused, silence, or a reply that is not read.
 func (st *inboundStream) serve() (clean bool) {
-	st.renew(st.n.clock.now())
 	for {
 		// Waiting for a request takes neither a place nor a buffer.
 		if _, err := st.r.Peek(1); err != nil {
@@ -167,7 +182,7 @@ func (st *inboundStream) serve() (clean bool) {
 func (st *inboundStream) exchange(x *exchange) bool {
 	if !frameBuffered(st.r) {
 		// The rest of the frame has IdleTimeout from its first byte on.
-		st.renew(st.n.clock.now())
+		st.renew()
 		if length := frameLength(st.r); length > keepBuffer && length <= st.n.limits.ReceiveBytes {
 			// Connections come in any number, so what all of them can make us hold is go-libp2p's to bound.
 			scope := st.s.Scope()
@@ -189,7 +204,7 @@ func (st *inboundStream) exchange(x *exchange) bool {
 		return false
 	}
 	now, held, stored := st.n.serveStep(x)
-	st.renew(now)
+	st.renew()
 	answer := x.answer()
 	if held != nil {
 		answer = st.awaitAnswer(x.in.Request, held)
@@ -205,16 +220,6 @@ func (st *inboundStream) exchange(x *exchange) bool {
 	}
 	_, err = st.s.Write(x.frame)
 	return err == nil
-}
-
-// renew gives the stream IdleTimeout from now, for reading and for writing, unless that was done a moment ago.
-func (st *inboundStream) renew(now kad.Time) {
-	if st.renewed != 0 && now-st.renewed < renewEvery {
-		return
-	}
-	st.renewed = now
-	// An error means that the stream is gone; the next read tells.
-	_ = st.s.SetDeadline(time.Now().Add(st.n.limits.IdleTimeout))
 }
 
 // frameLength is the length of the frame that has begun in r, or 0 if that is longer than any limit may be, or cut off.
