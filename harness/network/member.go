@@ -214,7 +214,7 @@ func (r *run) shut(m *member) {
 		return
 	}
 	end()
-	used := usedBy(n)
+	used := r.usedBy(n)
 	_ = n.Close() // it is gone either way
 	r.mu.Lock()
 	r.used += used

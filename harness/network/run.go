@@ -52,6 +52,9 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err == nil {
 		r.take(before)
 	}
+	if r.untold.Load() {
+		r.result.CPU, r.result.Cost.BootstrapCPU, r.result.Cost.OperationCPU = 0, 0, 0
+	}
 	r.close()
 	if ctx.Err() != nil && err != nil && r.ready {
 		r.result.Stopped, err = true, nil
@@ -76,6 +79,7 @@ type run struct {
 	deeds      sync.WaitGroup // nodes that come or go
 	number     uint64         // of the last operation
 	ended      atomic.Uint64
+	untold     atomic.Bool // a node does not tell its processor time
 
 	mu        sync.Mutex // of what follows, and of the observer
 	published map[uint64]publication
@@ -267,20 +271,25 @@ func (r *run) processorTime() time.Duration {
 	r.mu.Unlock()
 	for _, m := range r.members {
 		if n, _ := m.there(); n != nil {
-			sum += usedBy(n)
+			sum += r.usedBy(n)
 		}
 	}
 	return sum
 }
 
-// usedBy is the processor time of a node in a process of its own, as far as this system tells.
-func usedBy(n Node) time.Duration {
-	if p, ok := n.(*process); ok {
-		if of, ok := p.target.(target.Processor); ok {
-			used, _ := of.CPU()
+// usedBy is the processor time of a node in a process of its own. Where one of them does not tell, nobody knows that of the
+// network: this process's alone would pass for it.
+func (r *run) usedBy(n Node) time.Duration {
+	p, ok := n.(*process)
+	if !ok {
+		return 0
+	}
+	if of, ok := p.target.(target.Processor); ok {
+		if used, err := of.CPU(); err == nil {
 			return used
 		}
 	}
+	r.untold.Store(true)
 	return 0
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kadbench/kadbench/harness/load"
+	"github.com/kadbench/kadbench/harness/record"
 	"github.com/kadbench/kadbench/harness/sim"
 	"github.com/kadbench/kadbench/harness/target"
 	"github.com/kadbench/kadbench/kad"
@@ -215,7 +216,7 @@ func TestProcessNetwork(t *testing.T) {
 	f, err := target.Parse("p=ref:")
 	require.NoError(t, err)
 	var s seen
-	c := Config{Kinds: []Kind{Process(f)}, Nodes: 5, Seed: 1, For: time.Second, Watch: s.observer(),
+	c := Config{Kinds: []Kind{Process(f)}, Nodes: 5, Seed: 1, For: time.Second, Profile: true, Watch: s.observer(),
 		Load: loadOf(t, load.Line{Count: 10, For: time.Second, Mix: []load.Part{{Kind: load.Lookup}}})}
 	res, err := Run(t.Context(), c)
 	require.NoError(t, err)
@@ -226,7 +227,19 @@ func TestProcessNetwork(t *testing.T) {
 		assert.Equal(t, 4, r.True)
 	}
 	assert.InDelta(t, 4, res.Cost.Entries, 0.1)
-	assert.Zero(t, res.Cost.Connections)
+	res.Cost.Entries = 0
+	assert.Equal(t, record.NodeCost{}, res.Cost, "what this process takes is not theirs, and these do not tell what they take")
+}
+
+// TestMixedCost: of nodes in this process and in others, the figures a node are of those in this one.
+func TestMixedCost(t *testing.T) {
+	f, err := target.Parse("p=ref:")
+	require.NoError(t, err)
+	c := Config{Kinds: []Kind{both(t)[0], Process(f)}, Nodes: 6, Seed: 1, Settle: 100 * time.Millisecond}
+	res, err := Run(t.Context(), c)
+	require.NoError(t, err)
+	assert.Greater(t, res.Cost.Connections, 4.0, "nearly each to each other")
+	assert.InDelta(t, 5, res.Cost.Entries, 0.1)
 }
 
 func TestConfigCheck(t *testing.T) {

@@ -80,10 +80,11 @@ func takeStock() stock {
 	return stock{time.Now(), processorTime(), m.HeapAlloc, runtime.NumGoroutine()}
 }
 
-// take measures what the nodes that are there have taken since before they were.
+// take measures what the nodes that are there have taken since before they were. Of those in processes of their own it knows
+// the tables alone, and where there is one, neither a profile of this process nor what it dials is the network's.
 func (r *run) take(before stock) {
 	now, cost := takeStock(), &r.result.Cost
-	up, connections := 0, 0
+	up, here, connections := 0, 0, 0
 	for _, m := range r.members {
 		n, _ := m.there()
 		if n == nil {
@@ -92,14 +93,20 @@ func (r *run) take(before stock) {
 		up++
 		r.result.Entries += uint64(len(n.Table()))
 		if h := n.Host(); h != nil {
+			here++
 			connections += len(h.Network().Conns())
 		}
 	}
-	each := func(sum float64) float64 { return max(sum, 0) / float64(max(up, 1)) }
-	cost.Heap = each(float64(now.heap) - float64(before.heap))
-	cost.Goroutines = each(float64(now.goroutines - before.goroutines))
-	cost.Connections = each(float64(connections))
-	cost.Entries = each(float64(r.result.Entries))
+	if here > 0 {
+		each := func(sum float64) float64 { return max(sum, 0) / float64(here) }
+		cost.Heap = each(float64(now.heap) - float64(before.heap))
+		cost.Goroutines = each(float64(now.goroutines - before.goroutines))
+		cost.Connections = each(float64(connections))
+	}
+	if here < up {
+		cost.Shares, cost.Dials = nil, 0
+	}
+	cost.Entries = float64(r.result.Entries) / float64(max(up, 1))
 	r.result.PeakRSS = peakMemory()
 	r.result.Heap = uint64(max(0, float64(now.heap)-float64(before.heap)))
 }
