@@ -71,7 +71,7 @@ func (c *BenchConfig) describe(s *server, p benchPoint) {
 	b := &s.bench
 	b.Plan, b.File, b.Prose, b.Seed = p.plan.Header.ID, p.plan.File, p.plan.Prose, p.seed
 	b.Point = settings(p.world.Point)
-	b.World = worldSettings(p.plan, p.world.Point, c.For, "seed", "rounds")
+	b.World = c.settled(worldSettings(p.plan, p.world.Point, c.For, "seed", "rounds"))
 	if s.table != nil {
 		b.World = append(b.World, record.Setting{Name: "in the table", Value: fmt.Sprint(len(s.table))})
 	}

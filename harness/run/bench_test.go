@@ -278,6 +278,28 @@ func TestFindMaxMix(t *testing.T) {
 	}
 }
 
+// TestSettled: the log tells the load as it was, not as the plan has it where the command said otherwise.
+func TestSettled(t *testing.T) {
+	const lines = "world real transport=tcp rounds=1\nload FIND_NODE rate=200/s to=400/s poisson for=1s connections=2 streams=3 warmup=1s weight=2\nload PING"
+	told := func(alter func(*BenchConfig)) string {
+		c := benchOf(t, lines, "ref:")
+		alter(&c)
+		scripted(&c, func(*bench.Driver, int) *bench.Result { return result(2000, time.Millisecond) })
+		r, err := Bench(t.Context(), c)
+		require.NoError(t, err)
+		var all []string
+		for _, s := range r.Benches[0].World {
+			all = append(all, s.Name+" "+s.Value)
+		}
+		return strings.Join(all, ", ")
+	}
+	assert.Equal(t, "transport tcp, load FIND_NODE rate=200/s to=400/s poisson for=1s connections=2 streams=3 warmup=1s weight=2, load PING",
+		told(func(*BenchConfig) {}))
+	assert.Equal(t, "transport tcp, load FIND_NODE poisson weight=2, load PING, for 2s, rate 30/m, warmup 3s, connections 5, streams 6", told(func(c *BenchConfig) {
+		c.Rate, c.For, c.Warmup, c.Connections, c.Streams = plan.Rate{Count: 30, Per: time.Minute}, 2*time.Second, 3*time.Second, 5, 6
+	}))
+}
+
 // TestOffered: the largest table that a plan can ask for has addresses for documentation alone, each peer its own.
 func TestOffered(t *testing.T) {
 	seen := map[string]bool{}

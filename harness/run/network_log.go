@@ -12,7 +12,7 @@ import (
 // What a network leaves in the log has the form of a simulation, with its target and what a node cost.
 
 func (c *BenchConfig) networkBegan(r *SimRun, t team, cfg network.Config) error {
-	settled := (&SimConfig{For: c.For}).worldSettings(r)
+	settled := c.settled((&SimConfig{For: c.For}).worldSettings(r))
 	for _, k := range t.kinds {
 		settled = append(settled, record.Setting{Name: "version", Value: k.Version()})
 	}
