@@ -112,13 +112,20 @@ func (c Config) withDefaults() Config {
 
 // Check says what is wrong with a configuration: a wrapped ErrConfig that names the field.
 func (c Config) Check() error {
-	c = c.withDefaults()
-	bad := func(format string, args ...any) error {
-		return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
-	}
-	switch {
-	case c.Server.ID == "" || len(c.Server.Addrs) == 0:
+	if c.Server.ID == "" || len(c.Server.Addrs) == 0 {
 		return bad("server: a peer id and an address were expected")
+	}
+	return c.CheckLoad()
+}
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+}
+
+// CheckLoad is Check before there is a server.
+func (c Config) CheckLoad() error {
+	c = c.withDefaults()
+	switch {
 	case c.Transport != "tcp" && c.Transport != "quic":
 		return bad("transport %q: tcp or quic was expected", c.Transport)
 	case c.Security != "noise" && c.Security != "tls":

@@ -161,7 +161,7 @@ func (c *BenchConfig) check(p benchPoint) error {
 	if err != nil {
 		return err
 	}
-	return cfg.Load.Check()
+	return cfg.CheckLoad()
 }
 
 func (c *BenchConfig) bench(ctx context.Context, report *BenchReport) error {

@@ -127,10 +127,7 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 			c.tell(e)
 		}
 		at := time.Since(began)
-		r, err := c.loadOnce(ctx, &s.driver, round*(again+1)+try)
-		if err == nil {
-			err = s.alive()
-		}
+		r, err := c.loadOnce(ctx, s, round*(again+1)+try)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -162,20 +159,29 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 	}
 }
 
-func (c *BenchConfig) loadOnce(ctx context.Context, d *bench.Driver, turn int) (*bench.Result, error) {
-	if c.load != nil {
-		return c.load(ctx, d, turn)
-	}
-	return d.Turn(ctx, turn)
-}
+// errEnded is the end of a target's process under a load, which is broken off then: nothing of it counts.
+var errEnded = errors.New("its process ended under the load")
 
-// alive is the error of a target whose process has ended.
-func (s *server) alive() error {
+func (c *BenchConfig) loadOnce(ctx context.Context, s *server, turn int) (*bench.Result, error) {
+	loading, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-s.target.Died():
+			stop()
+		case <-loading.Done():
+		}
+	}()
+	load := c.load
+	if load == nil {
+		load = func(ctx context.Context, d *bench.Driver, turn int) (*bench.Result, error) { return d.Turn(ctx, turn) }
+	}
+	r, err := load(loading, &s.driver, turn)
 	select {
 	case <-s.target.Died():
-		return errors.New("its process ended under the load")
+		return nil, errEnded
 	default:
-		return nil
+		return r, err
 	}
 }
 

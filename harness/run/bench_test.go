@@ -278,6 +278,31 @@ func TestFindMaxMix(t *testing.T) {
 	}
 }
 
+// dying is a target that ends.
+type dying struct {
+	target.Target
+	died chan struct{}
+}
+
+func (d dying) Died() <-chan struct{} { return d.died }
+
+// TestDiedUnderLoad: a turn is broken off when its target ends, however long it would have lasted.
+func TestDiedUnderLoad(t *testing.T) {
+	c := benchOf(t, smallLoad, "ref:")
+	points, err := c.points()
+	require.NoError(t, err)
+	s := &server{target: dying{died: make(chan struct{})}, bench: record.Bench{Target: "dying"}}
+	c.load = func(ctx context.Context, _ *bench.Driver, _ int) (*bench.Result, error) {
+		close(s.target.(dying).died)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	_, err = c.turn(t.Context(), s, points[0], 1, time.Now())
+	assert.ErrorIs(t, err, ErrTarget)
+	assert.ErrorContains(t, err, "dying: its process ended under the load")
+	assert.NotErrorIs(t, err, context.Canceled)
+}
+
 // TestSettled: the log tells the load as it was, not as the plan has it where the command said otherwise.
 func TestSettled(t *testing.T) {
 	const lines = "world real transport=tcp rounds=1\nload FIND_NODE rate=200/s to=400/s poisson for=1s connections=2 streams=3 warmup=1s weight=2\nload PING"
@@ -320,6 +345,7 @@ func TestBenchRefuses(t *testing.T) {
 		"load goes nowhere else": func(c *BenchConfig) { c.Targets[0] = public(t) },
 		"no plan":                func(c *BenchConfig) { c.Plans = nil },
 		"rounds: 101":            func(c *BenchConfig) { c.Rounds = 101 },
+		"streams: 5000":          func(c *BenchConfig) { c.Streams = 5000 },
 		"no point":               func(c *BenchConfig) { c.Point = "streams=9" },
 		"its world is not real": func(c *BenchConfig) {
 			p, err := plan.Parse("sim.plan", []byte("# A.\nid sim/a\nworld sim nodes=10\nload lookup count=1\n"))
