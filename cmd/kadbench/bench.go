@@ -243,7 +243,15 @@ func (c *benchCmd) check() error {
 			return usage("%s %d: a number from 1 on was expected", n.flag, *n.value)
 		}
 	}
+	own := func(text string) bool {
+		form := text[strings.Index(text, "=")+1:]
+		return strings.HasPrefix(form, "ref:") || strings.HasPrefix(form, "echo:")
+	}
 	switch {
+	case c.Mixed && len(c.given()) == 1:
+		return usage("--mixed with the target %s alone: several were expected", c.given()[0])
+	case c.Unlimited && !slices.ContainsFunc(c.given(), own):
+		return usage("--unlimited: it is about ref: and echo:, and neither is a target here")
 	case c.FindMax && c.Rounds != nil:
 		return usage("--rounds %d with --find-max: a search has as many turns as it needs; one of the two was expected", *c.Rounds)
 	case c.For != nil && *c.For <= 0:

@@ -68,7 +68,7 @@ func TestBenchFlags(t *testing.T) {
 
 	_, err = benchOf(t, "network/dead", "--streams", "7").config()
 	assert.ErrorContains(t, err, "--streams: it is about a load of requests, and plan network/dead is a network")
-	_, err = benchOf(t, "load/quic", "--mixed").config()
+	_, err = benchOf(t, "load/quic", "ref:", "echo:", "--mixed").config()
 	assert.ErrorContains(t, err, "--mixed: it is about a network, and plan load/quic is a load of requests")
 	for _, flags := range [][]string{{"--unlimited"}, {"--foreign", "5"}, {"--find-max"}} {
 		_, err = benchOf(t, append([]string{"network/dead"}, flags...)...).config()
@@ -77,6 +77,12 @@ func TestBenchFlags(t *testing.T) {
 	cfg, err = benchOf(t, "load/quic", "--rounds", "8").config()
 	require.NoError(t, err)
 	assert.Equal(t, 8, cfg.Rounds)
+	_, err = benchOf(t, "network/dead", "ref:", "--mixed").config()
+	assert.ErrorContains(t, err, "--mixed with the target ref: alone")
+	_, err = benchOf(t, "load/quic", "x=cmd:true", "--unlimited").config()
+	assert.ErrorContains(t, err, "--unlimited: it is about ref: and echo:")
+	_, err = benchOf(t, "load/quic", "x=cmd:true", "mine=echo:", "--unlimited").config()
+	assert.NoError(t, err)
 	_, err = benchOf(t, "load/quic", "--rounds", "8", "--find-max").config()
 	assert.ErrorContains(t, err, "--rounds 8 with --find-max")
 }
