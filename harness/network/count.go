@@ -141,18 +141,26 @@ type countedStream struct {
 	network.Stream
 	host *countingHost
 
-	mu    sync.Mutex
-	sent  []byte    // the beginning of a frame of which the rest is not yet written
-	asked []*tally  // of the requests that have no answer yet, oldest first; nil: nobody watches
-	in    answering // what is being read
+	mu      sync.Mutex
+	sent    []byte    // the beginning of a frame of which the rest is not yet written
+	asked   []*tally  // of the requests that have no answer yet, oldest first; nil: nobody watches
+	in      answering // what is being read
+	writing int       // so many writes are under way
+	early   []uint64  // the sizes of answers that came before the write of their request had returned
 }
 
 func (s *countedStream) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	s.writing++
+	s.mu.Unlock()
 	n, err := s.Stream.Write(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err == nil { // a stream that the peer has reset meanwhile takes nothing
-		s.mu.Lock()
 		s.count(b)
-		s.mu.Unlock()
+	}
+	if s.writing--; s.writing == 0 {
+		s.early = nil
 	}
 	return n, err
 }
@@ -186,8 +194,19 @@ func (s *countedStream) request(body []byte, prefix int) {
 	if s.host.watching.Load() > 0 {
 		t = s.host.sent(key, uint64(prefix+len(body)))
 	}
-	if kind != wire.AddProvider { // which nobody answers
+	switch {
+	case kind == wire.AddProvider: // which nobody answers
+	case len(s.early) > 0:
+		s.answered(t, s.early[0])
+		s.early = s.early[1:]
+	default:
 		s.asked = append(s.asked, t)
+	}
+}
+
+func (s *countedStream) answered(t *tally, size uint64) {
+	if t != nil {
+		s.host.add(t, 0, size)
 	}
 }
 
@@ -224,11 +243,13 @@ func (s *countedStream) Read(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	for part := b[:n]; len(part) > 0; {
 		var size uint64
-		if part, size = s.in.take(part); size > 0 && len(s.asked) > 0 {
-			if t := s.asked[0]; t != nil {
-				s.host.add(t, 0, size)
-			}
+		switch part, size = s.in.take(part); {
+		case size == 0:
+		case len(s.asked) > 0:
+			s.answered(s.asked[0], size)
 			s.asked = s.asked[1:]
+		case s.writing > 0:
+			s.early = append(s.early, size)
 		}
 	}
 	if err != nil { // a deadline that has passed, too: the next answer would be taken for this one
