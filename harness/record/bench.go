@@ -58,7 +58,7 @@ type Tally struct {
 
 	ServerCPU *float64 `json:"server_cpu_us,omitempty"` // microseconds a request; nil: the target is not a process of this machine
 	ClientCPU float64  `json:"client_cpu_us"`
-	Foreign   float64  `json:"foreign"` // processors that others kept busy meanwhile, of those there are, 0 to 1
+	Foreign   *float64 `json:"foreign,omitempty"` // processors that others kept busy meanwhile, of those there are, 0 to 1; nil: nobody knows
 
 	Why     []Count  `json:"why,omitempty"`     // the errors by their text, MaxWhy at most
 	Seconds []Second `json:"seconds,omitempty"` // the time series

@@ -16,10 +16,10 @@ func TestBenchRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	w, err := Create(dir, Run{Seed: 7})
 	require.NoError(t, err)
-	cpu, most := 57.1, 32000.0
+	cpu, most, foreign := 57.1, 32000.0, 0.02
 	tally := Tally{Span: 10 * time.Second, Requests: 280_000, Answered: 279_999, Timeouts: 1, Checked: 100, PerSecond: 27_999.9,
 		Due:   &Distribution{N: 280_000, Mean: 1.1, Quantiles: []Quantile{{P: 50, V: 1, Low: 0.9, High: 1.1}, {P: 99, V: 4, AtLeast: true}}},
-		Bytes: 1900, ServerCPU: &cpu, ClientCPU: 9.1, Foreign: 0.02, Why: []Count{{"i/o timeout", 1}}}
+		Bytes: 1900, ServerCPU: &cpu, ClientCPU: 9.1, Foreign: &foreign, Why: []Count{{"i/o timeout", 1}}}
 	begin := Bench{Number: 1, Plan: "load/find-node", Target: "go", Point: []Setting{{"streams", "8"}}, Seed: 7, Rounds: 5}
 	turn := Turn{Number: 1, Round: 1, At: time.Minute, Offered: 28_000, Tally: tally, Void: "others kept 40 % busy"}
 	turn.Seconds = []Second{{At: 0, Answered: 27_000, P50: 1, P99: 4}}

@@ -122,13 +122,19 @@ func (b *Bench) total() *record.Measured {
 		m.Late, m.Dropped, m.Checked, m.Wrong = m.Late+t.Late, m.Dropped+t.Dropped, m.Checked+t.Checked, m.Wrong+t.Wrong
 		m.ClientCPU += t.ClientCPU / float64(len(turns))
 		m.Bytes += t.Bytes / float64(len(turns))
-		rates, foreign = append(rates, t.PerSecond), append(foreign, t.Foreign)
+		rates = append(rates, t.PerSecond)
+		if t.Foreign != nil {
+			foreign = append(foreign, *t.Foreign)
+		}
 		if t.ServerCPU != nil {
 			cpu = append(cpu, *t.ServerCPU)
 		}
 	}
 	m.Rates = spread(rates)
-	m.PerSecond, m.Foreign = m.Rates.Median, spread(foreign).Median
+	m.PerSecond = m.Rates.Median
+	if len(foreign) > 0 {
+		m.Foreign = new(spread(foreign).Median)
+	}
 	if len(cpu) > 0 {
 		s := spread(cpu)
 		m.CPU, m.ServerCPU = &s, &s.Median
@@ -137,6 +143,18 @@ func (b *Bench) total() *record.Measured {
 		m.Due, m.Service, m.Start = turns[0].Due, turns[0].Service, turns[0].Start
 	}
 	return m
+}
+
+// closed says that each answer brought on the next request: one is due when it is sent, so that its latency from due is
+// that of the service.
+func (b *Bench) closed() bool { return b.offered() == 0 }
+
+// due is the latency from due where it tells more than that of the service; else nil.
+func (b *Bench) due(m *record.Measured) *record.Distribution {
+	if b.closed() {
+		return nil
+	}
+	return m.Due
 }
 
 // offered is the rate that was due, median; 0 where each answer brought on the next request.

@@ -61,7 +61,7 @@ type pageTurn struct {
 	P50     *float64        `json:"p50"` // from due
 	P99     *float64        `json:"p99"`
 	CPU     *float64        `json:"cpu"`
-	Foreign float64         `json:"foreign"`
+	Foreign *float64        `json:"foreign"`
 	Seconds []record.Second `json:"seconds"`
 }
 

@@ -54,7 +54,11 @@ func (t *trial) rates() grid {
 		if m.ServerCPU != nil {
 			cpu = micros(*m.ServerCPU)
 		}
-		return append(cells, rate, cpu, spreadText(m.CPU, micros), cost, percentOf(m.Foreign))
+		foreign := none
+		if m.Foreign != nil {
+			foreign = percentOf(*m.Foreign)
+		}
+		return append(cells, rate, cpu, spreadText(m.CPU, micros), cost, foreign)
 	}, "highest/s", "offered/s", "requests/s", "interval", t.beside(), "server CPU", "CPU interval", t.beside(), "foreign")
 }
 
@@ -68,10 +72,10 @@ func (t *trial) beside() string {
 	return "/ the first"
 }
 
-// latencies from when requests were due, beside those from when they were sent.
+// latencies from when requests were due, beside those from when they were sent; of a closed load these alone.
 func (t *trial) latencies() grid {
 	return t.grid(func(b *Bench, m *record.Measured) (cells []string) {
-		for _, d := range []*record.Distribution{m.Due, m.Service} {
+		for _, d := range []*record.Distribution{b.due(m), m.Service} {
 			for _, p := range benchPercentiles {
 				cells = append(cells, quantile(d, p, latency))
 			}

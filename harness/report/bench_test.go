@@ -147,7 +147,7 @@ func TestDoubts(t *testing.T) {
 		"7 of 1,000,000 requests began more than a millisecond after they were due": func(m *record.Measured) { m.Late = 7 },
 		"7 of 1,000,000 requests were never sent":                                   func(m *record.Measured) { m.Dropped = 7 },
 		"7 of the 10,000 answers that were compared with the true nearest":          func(m *record.Measured) { m.Wrong = 7 },
-		"others kept 5.1 % of the processors busy":                                  func(m *record.Measured) { m.Foreign = 0.051 },
+		"others kept 5.1 % of the processors busy":                                  func(m *record.Measured) { m.Foreign = new(0.051) },
 		"the processors were full, 85.0 % of them with the load generator":          func(m *record.Measured) { m.ClientCPU = 85 },
 		"one turn: nothing tells how much":                                          func(m *record.Measured) { m.Turns = 1 },
 	} {
@@ -158,6 +158,62 @@ func TestDoubts(t *testing.T) {
 	assert.Empty(t, doubts(func(m *record.Measured) { m.Turns = 6 }))
 }
 
+// What nobody knows is no 0 %, of a whole log and of one that was cut off, in any form.
+func TestForeignUnknown(t *testing.T) {
+	for _, name := range []string{"open", "cut"} {
+		l := loaded(t, name)
+		for i, b := range l.Benches {
+			for j := range b.Turns {
+				b.Turns[j].Foreign = nil
+			}
+			if b.Measured != nil {
+				b.Measured.Foreign = nil
+			}
+			if i == 0 { // one that is known keeps the column
+				b.Turns[0].Foreign = new(0.013)
+				if b.Measured != nil {
+					b.Measured.Foreign = new(0.013)
+				}
+			}
+		}
+		g := l.trials()[0].rates()
+		last := len(g.Head) - 1
+		assert.Equal(t, "foreign", g.Head[last])
+		assert.Equal(t, "1.3 %", g.Rows[0][last])
+		assert.Equal(t, none, g.Rows[1][last])
+		assert.Nil(t, l.pageTrials()[0].Runs[1].Turns[0].Foreign)
+		var b bytes.Buffer
+		require.NoError(t, JSON(&b, l))
+		assert.Equal(t, map[string]int{"open": 2, "cut": 1}[name], strings.Count(b.String(), `"foreign"`), "of one turn, and of its sum where there is one")
+	}
+}
+
+// In a closed load a request is due when it is sent: the latency from due says nothing of its own.
+func TestDueOfClosedLoads(t *testing.T) {
+	l := loaded(t, "monday")
+	b := l.Benches[0]
+	require.NotNil(t, b.Measured.Due)
+	figures := func() (names []string) {
+		for _, c := range Compare([]*Log{l}, []*Log{l}, 0).Figures {
+			if c.Target == b.Target {
+				names = append(names, c.Figure)
+			}
+		}
+		return names
+	}
+	assert.NotContains(t, l.trials()[0].latencies().Head, "due p50")
+	assert.NotContains(t, intervalsOfLoad(b), "due")
+	assert.NotContains(t, figures(), "due p50")
+	assert.Contains(t, figures(), "service p50")
+	for i := range b.Turns {
+		b.Turns[i].Offered = 1000
+	}
+	assert.Contains(t, l.trials()[0].latencies().Head, "due p50", "beside an open one the others have none")
+	assert.Equal(t, none, l.trials()[0].latencies().Rows[1][1])
+	assert.Contains(t, intervalsOfLoad(b), "due p50")
+	assert.Contains(t, figures(), "due p50")
+}
+
 // Too few samples, and what was given up, are said to be that.
 func TestPercentilesThatCannotBeTold(t *testing.T) {
 	l := loaded(t, "open")
@@ -165,7 +221,7 @@ func TestPercentilesThatCannotBeTold(t *testing.T) {
 	m.Due.Quantiles = []record.Quantile{{P: 50, V: 0.2}, {P: 99, Few: true}, {P: 99.9, V: 5000, AtLeast: true}}
 	row := l.trials()[0].latencies().Rows[0]
 	assert.Equal(t, []string{"ref", "200 µs", "too few", "≥ 5.00 s", none}, row[:5])
-	assert.NotContains(t, intervalsOfLoad(m), "due p99 ")
+	assert.NotContains(t, intervalsOfLoad(l.Benches[0]), "due p99 ")
 }
 
 // Of many turns that were done again the first are told.

@@ -55,7 +55,7 @@ func (t *trial) write(w io.Writer, l *Log, o Options) {
 		if len(t.Runs) > maxIntervals && !o.All {
 			break
 		}
-		if text := intervalsOfLoad(b.total()); text != "" {
+		if text := intervalsOfLoad(b); text != "" {
 			o.row(w, "95 %", Clean(t.which(b))+text)
 		}
 	}
@@ -140,7 +140,8 @@ func reasonsOf(m *record.Measured) string {
 }
 
 // intervalsOfLoad are the 95 % confidence intervals of ratios and percentiles, in one line.
-func intervalsOfLoad(m *record.Measured) string {
+func intervalsOfLoad(b *Bench) string {
+	m := b.total()
 	var groups []string
 	if a := m.Against; a != nil && a.Rate.N > 1 {
 		text := "/ " + Clean(a.Target) + " " + spreadText(&a.Rate, times)
@@ -152,7 +153,7 @@ func intervalsOfLoad(m *record.Measured) string {
 	for _, d := range []struct {
 		name string
 		of   *record.Distribution
-	}{{"due", m.Due}, {"service", m.Service}} {
+	}{{"due", b.due(m)}, {"service", m.Service}} {
 		var parts []string
 		for _, p := range []float64{50, 99, 99.9} {
 			if q := d.of.Quantile(p); q != nil && !q.Few {
@@ -187,8 +188,8 @@ func (t *trial) doubts(l *Log) (list []string) {
 		if m.Wrong > 0 {
 			say(b, "%s of the %s answers that were compared with the true nearest were wrong: its rate is that of something else", count(m.Wrong), count(m.Checked))
 		}
-		if m.Foreign > muchForeign {
-			say(b, "others kept %s of the processors busy meanwhile: its rate may be too low and its latency too high", percentOf(m.Foreign))
+		if m.Foreign != nil && *m.Foreign > muchForeign {
+			say(b, "others kept %s of the processors busy meanwhile: its rate may be too low and its latency too high", percentOf(*m.Foreign))
 		}
 		if share := clientShare(m, l.parts()[b.Run].Run.CPUs); share > 0 {
 			say(b, "the processors were full, %s of them with the load generator: the rate is that of this machine, the server CPU that of the target", percentOf(share))
@@ -223,7 +224,11 @@ func clientShare(m *record.Measured, processors int) float64 {
 	}
 	all := float64(processors) * 1e6
 	client, server := m.ClientCPU*m.PerSecond/all, *m.ServerCPU*m.PerSecond/all
-	if client+server+m.Foreign < 0.9 {
+	foreign := 0.0
+	if m.Foreign != nil {
+		foreign = *m.Foreign
+	}
+	if client+server+foreign < 0.9 {
 		return 0
 	}
 	return client

@@ -57,8 +57,15 @@ var figuresOf = []figureOf{
 	{Name: "peak RSS", Unit: "peak-B", Scale: 1, Better: -1, show: size, run: func(s *Simulation) *float64 { return some(float64(s.Outcome.Cost.PeakRSS)) }},
 }
 
-func due(t *record.Turn) *record.Distribution     { return t.Due }
 func service(t *record.Turn) *record.Distribution { return t.Service }
+
+// due is none of a closed load, where it repeats service.
+func due(t *record.Turn) *record.Distribution {
+	if t.Offered == 0 {
+		return nil
+	}
+	return t.Due
+}
 
 func ofTurn(name, unit string, of func(*record.Turn) *record.Distribution, p float64) figureOf {
 	return figureOf{Name: name, Unit: unit, Scale: 1e6, Better: -1, show: latency, turn: func(t *record.Turn) *float64 { return told(of(t), p) }}

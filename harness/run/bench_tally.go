@@ -17,11 +17,14 @@ var toldOfLoad = []float64{50, 90, 99, 99.9, 99.99}
 func tallyOf(r *bench.Result) record.Tally {
 	t := record.Tally{
 		Span: r.Span, Requests: r.Requests, Answered: r.Answered, Errors: r.Errors, Timeouts: r.Timeouts, Late: r.Late, Dropped: r.Dropped,
-		Checked: r.Checked, Wrong: r.Wrong, PerSecond: perSecond(r.Ended, r.Span), Foreign: max(r.Foreign, 0),
+		Checked: r.Checked, Wrong: r.Wrong, PerSecond: perSecond(r.Ended, r.Span),
 		Due: distribution(&r.Due), Service: distribution(&r.Service), Start: distribution(&r.Start), Bytes: r.Bytes.Interval().Value,
 	}
 	if math.IsNaN(t.Bytes) {
 		t.Bytes = 0
+	}
+	if r.Foreign >= 0 {
+		t.Foreign = new(r.Foreign)
 	}
 	if r.Ended > 0 {
 		t.ClientCPU = microseconds(r.ClientCPU) / float64(r.Ended)
@@ -98,7 +101,10 @@ func (s *server) measured() record.Measured {
 	m := record.Measured{Number: s.bench.Number, Turns: len(s.turns), Tally: tallyOf(&s.sum)}
 	m.Rates = spreadOf(s.each(func(t *record.Turn) float64 { return t.PerSecond }))
 	m.PerSecond = m.Rates.Median
-	m.Foreign = spreadOf(s.each(func(t *record.Turn) float64 { return t.Foreign })).Median
+	m.Foreign = nil
+	if known := s.each(foreignOf); len(known) > 0 {
+		m.Foreign = new(spreadOf(known).Median)
+	}
 	if m.ServerCPU != nil {
 		cpu := spreadOf(s.each(cpuOf))
 		m.CPU, m.ServerCPU = &cpu, &cpu.Median
@@ -106,11 +112,15 @@ func (s *server) measured() record.Measured {
 	return m
 }
 
-func cpuOf(t *record.Turn) float64 {
-	if t.ServerCPU == nil {
+func cpuOf(t *record.Turn) float64     { return valueOf(t.ServerCPU) }
+func foreignOf(t *record.Turn) float64 { return valueOf(t.Foreign) }
+
+// valueOf is not a number where nobody knows it.
+func valueOf(v *float64) float64 {
+	if v == nil {
 		return math.NaN()
 	}
-	return *t.ServerCPU
+	return *v
 }
 
 func (s *server) each(of func(*record.Turn) float64) []float64 {

@@ -191,7 +191,7 @@ func TestForeign(t *testing.T) {
 	void := "others kept 50 % of the processors busy"
 	assert.Equal(t, []string{void, "", void, void, void, "", ""}, again)
 	assert.Equal(t, 3, measured[0].Turns)
-	assert.Equal(t, 0.5, turns[5].Foreign, "it is told of the turn that counts")
+	assert.Equal(t, new(0.5), turns[5].Foreign, "it is told of the turn that counts")
 
 	c = benchOf(t, smallLoad, "ref:")
 	c.Foreign = -1
@@ -203,6 +203,18 @@ func TestForeign(t *testing.T) {
 	r, err = Bench(t.Context(), c)
 	require.NoError(t, err)
 	assert.Equal(t, 3, r.Measured[0].Turns)
+
+	c = benchOf(t, smallLoad, "ref:")
+	scripted(&c, func(*bench.Driver, int) *bench.Result {
+		r := result(1000, time.Millisecond)
+		r.Foreign = -1
+		return r
+	})
+	r, err = Bench(t.Context(), c)
+	require.NoError(t, err)
+	_, turns, measured = logOf(t, c, r)
+	assert.Nil(t, turns[0].Foreign, "nobody knows it")
+	assert.Nil(t, measured[0].Foreign)
 }
 
 // TestFindMax: of a server whose latency explodes at a rate, the search finds that rate, wherever it begins.
