@@ -209,6 +209,13 @@ func TestErrors(t *testing.T) {
 		assert.Positive(t, r.Dropped, "four streams that take 200 ms each answer for six of thirty requests")
 		assert.Equal(t, r.Requests, r.Due.Censored())
 	})
+	t.Run("reset after a wait", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(*wire.Message) *wire.Message { <-time.After(50 * time.Millisecond); return nil })
+		r := turnOf(t, Config{Server: s.info, Connections: 1, Streams: 1, Timeout: 300 * time.Millisecond, Load: line("FIND_NODE", 100, time.Second)})
+		assert.Zero(t, r.Timeouts, "what was sent failed at once, however long it had waited for the stream")
+		assert.Equal(t, r.Requests, r.Errors+r.Dropped)
+	})
 	t.Run("wrong", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, echo)

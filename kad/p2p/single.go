@@ -55,9 +55,10 @@ type look struct {
 // maxLooks bounds those that wait: more dials than that in lookAgain are a crawl, not a network that begins.
 const maxLooks = 10_000
 
-// look counts a peer's connections later. o.mu is held.
+// look counts a peer's connections later, once however many shared a dial. o.mu is held.
 func (o *outbound) look(p peer.ID, times int) {
-	if o.closed || len(o.looks.waiting) >= maxLooks {
+	waits := func(l look) bool { return l.peer == p }
+	if o.closed || len(o.looks.waiting) >= maxLooks || slices.ContainsFunc(o.looks.waiting, waits) {
 		return
 	}
 	o.looks.waiting = append(o.looks.waiting, look{p, time.Now().Add(lookAgain), times})
@@ -70,13 +71,19 @@ func (o *outbound) look(p peer.ID, times int) {
 // them alone.
 func (o *outbound) tidy() {
 	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return
+	}
+	o.n.work.Add(1) // the host may stay when the node is closed, and then its connections are not ours to touch
+	defer o.n.work.Done()
 	l := &o.looks
 	var due []look
 	for len(l.waiting) > 0 && !time.Now().Before(l.waiting[0].due) {
 		due, l.waiting = append(due, l.waiting[0]), l.waiting[1:]
 	}
 	l.timer = nil
-	if len(l.waiting) > 0 && !o.closed {
+	if len(l.waiting) > 0 {
 		l.timer = time.AfterFunc(time.Until(l.waiting[0].due), o.tidy)
 	}
 	o.mu.Unlock()

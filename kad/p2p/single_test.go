@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -36,6 +37,7 @@ type link struct {
 	addr    ma.Multiaddr
 	streams []network.Stream
 	closed  bool
+	closes  func() // what it does first; nil: nothing
 }
 
 func (c *link) RemotePeer() peer.ID           { return c.to }
@@ -43,7 +45,14 @@ func (c *link) RemoteMultiaddr() ma.Multiaddr { return c.addr }
 func (c *link) Stat() network.ConnStats       { return c.stat }
 func (c *link) GetStreams() []network.Stream  { return c.streams }
 func (c *link) IsClosed() bool                { return c.closed }
-func (c *link) Close() error                  { c.closed = true; return nil }
+
+func (c *link) Close() error {
+	if c.closes != nil {
+		c.closes()
+	}
+	c.closed = true
+	return nil
+}
 
 type named struct {
 	network.Stream
@@ -87,6 +96,7 @@ func TestSingle(t *testing.T) {
 			b1, b2 := connTo("a", network.DirInbound, opened.others), connTo("a", network.DirOutbound, opened.own)
 			a, b := sideOf(t, "a", a1, a2), sideOf(t, "b", b1, b2)
 			a.single(a1)
+			a.single(a1) // by another request that waited for the same dial
 			b.single(b2)
 			assert.False(t, a1.closed, "the smaller id looks later")
 			assert.Len(t, a.looks.waiting, 1)
@@ -99,6 +109,32 @@ func TestSingle(t *testing.T) {
 			assert.True(t, a2.closed)
 		})
 	}
+}
+
+// TestTidyEndsWithTheNode: whoever waits for the node's end waits for connections that are being closed.
+func TestTidyEndsWithTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		one, two := connTo("b", network.DirInbound, 1), connTo("b", network.DirOutbound, 2)
+		one.closes = func() { <-goOn }
+		o := sideOf(t, "a", one, two)
+		o.n.ctx = t.Context()
+		o.looks.waiting = []look{{peer: "b", due: time.Now(), times: 1}}
+		go o.tidy()
+		synctest.Wait()
+		ended := false
+		go func() { o.n.work.Wait(); ended = true }()
+		synctest.Wait()
+		assert.False(t, ended)
+		close(goOn)
+		synctest.Wait()
+		assert.True(t, ended)
+
+		o.closed, one.closed = true, false
+		o.looks.waiting = []look{{peer: "b", due: time.Now(), times: 1}}
+		o.tidy() // the timer rang as the node was closed
+		assert.False(t, one.closed)
+	})
 }
 
 // TestUnused: a connection with streams is left alone, those included whose protocol is not known yet; and so is one by way of
