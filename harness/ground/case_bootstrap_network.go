@@ -28,6 +28,9 @@ var bootstrapNetwork = &Case{
 		case least < 0 || least >= p.in.Count:
 			return refuse(p.in.Params, "min_table", fmt.Sprintf("0 to %d, as many as there are others", p.in.Count-1))
 		}
+		if err := p.spread(ctx, 1); err != nil {
+			return err
+		}
 		if err := p.inspect(ctx, least); err != nil {
 			return err
 		}

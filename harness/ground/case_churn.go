@@ -35,7 +35,7 @@ var churn = &Case{
 		}
 		all := p.schedule(rounds, leave)
 		for n := 1; n <= rounds; n++ {
-			if err := p.round(ctx, n, all[n], lookups); err != nil {
+			if err := p.round(ctx, n, rounds, all[n], lookups); err != nil {
 				return fmt.Errorf("round %d: %w", n, err)
 			}
 		}
@@ -74,8 +74,8 @@ func (p *party) schedule(rounds int, leave float64) [][]presence {
 	return all
 }
 
-// round is one of them, in which everybody is somewhere.
-func (p *party) round(ctx context.Context, n int, where []presence, lookups int) error {
+// round is the n-th of them, in which everybody is somewhere.
+func (p *party) round(ctx context.Context, n, rounds int, where []presence, lookups int) error {
 	if err := p.phase(ctx, fmt.Sprintf("round.%d", n)); err != nil {
 		return err
 	}
@@ -85,7 +85,11 @@ func (p *party) round(ctx context.Context, n int, where []presence, lookups int)
 		return p.close()
 	case away:
 		return nil
-	case returns:
+	}
+	if err := p.spread(ctx, rounds); err != nil {
+		return err
+	}
+	if where[p.in.Seq-1] == returns {
 		if err := p.comeBack(ctx); err != nil {
 			return err
 		}

@@ -24,6 +24,9 @@ var findPeers = &Case{
 		if n < 1 {
 			return refuse(p.in.Params, "n_find_peers", "1 or more")
 		}
+		if err := p.spread(ctx, 1); err != nil {
+			return err
+		}
 		for _, seq := range p.strangers(n) {
 			want := p.members[seq-1]
 			err := p.operate(ctx, "lookup_ms", func(ctx context.Context) error {

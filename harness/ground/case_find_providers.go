@@ -27,6 +27,9 @@ var findProviders = &Case{
 		if each < 1 || each >= p.in.Count {
 			return refuse(p.in.Params, "providers", fmt.Sprintf("1 to %d, so that someone is left to look", p.in.Count-1))
 		}
+		if err := p.spread(ctx, 2); err != nil {
+			return err
+		}
 		for back := range each {
 			for i := range count {
 				key := p.key(p.after(p.in.Seq, -back), i)
@@ -45,8 +48,12 @@ var findProviders = &Case{
 // after is the instance so many after another, in the ring of all.
 func (p *party) after(seq, n int) int { return (seq-1+n+p.in.Count)%p.in.Count + 1 }
 
-// search looks for n keys of others, of which each instance has so many, provided by it and those after it.
+// search looks for n keys of others, of which each instance has so many, provided by it and those after it. It is the second
+// of two phases.
 func (p *party) search(ctx context.Context, n, count, each int) error {
+	if err := p.spread(ctx, 2); err != nil {
+		return err
+	}
 	var owners []int
 	for len(owners) < n {
 		owners = append(owners, p.others(n-len(owners), func(seq int) bool { // it is not among the providers itself

@@ -20,6 +20,9 @@ var getClosestPeers = &Case{
 		if n < 1 {
 			return refuse(p.in.Params, "lookups", "1 or more")
 		}
+		if err := p.spread(ctx, 1); err != nil {
+			return err
+		}
 		for i := range n {
 			if _, err := p.lookUp(ctx, p.key(p.in.Seq, i), nil); err != nil {
 				return err

@@ -28,6 +28,9 @@ var provideStress = &Case{
 		if concurrency < 1 || concurrency > maxConcurrency {
 			return refuse(p.in.Params, "concurrency", "1 to 256")
 		}
+		if err := p.spread(ctx, 2); err != nil {
+			return err
+		}
 		if err := p.provide(ctx, count, concurrency); err != nil {
 			return err
 		}

@@ -21,6 +21,9 @@ var storeGetValue = &Case{
 		if err != nil {
 			return err
 		}
+		if err := p.spread(ctx, 2); err != nil {
+			return err
+		}
 		for i := range count {
 			key, value := p.record(p.in.Seq, i)
 			if err := p.operate(ctx, "put_ms", func(ctx context.Context) error { return p.node.Put(ctx, key, value) }); err != nil {
@@ -28,6 +31,9 @@ var storeGetValue = &Case{
 			}
 		}
 		if err := p.phase(ctx, "stored"); err != nil {
+			return err
+		}
+		if err := p.spread(ctx, 2); err != nil {
 			return err
 		}
 		for i, seq := range p.draw(searched) {

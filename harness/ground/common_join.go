@@ -73,10 +73,14 @@ func (p *party) join(ctx context.Context) error {
 	return nil
 }
 
-// enter dials those whom the strategy names and looks around. One of them that answers is enough.
+// enter dials those whom the strategy names and looks around. One of them that answers is enough. The only seed has nobody to
+// dial: the others come to it.
 func (p *party) enter(ctx context.Context) error {
 	var failed []error
 	doors := p.doors()
+	if len(doors) == 0 {
+		return nil
+	}
 	for _, seq := range doors {
 		within, cancel := context.WithTimeout(ctx, p.set.patient)
 		if err := p.node.Connect(within, p.members[seq-1].info()); err != nil {

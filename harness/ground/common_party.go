@@ -51,10 +51,6 @@ func (p *party) attend(ctx context.Context, act func(ctx context.Context, p *par
 	if err := p.join(ctx); err != nil {
 		return err
 	}
-	// All at once, they would measure the machine: a thousand lookups are 10 s of two processors.
-	if err := pause(ctx, time.Duration(p.chance.Float64()*float64(p.set.pace)*float64(p.in.Count))); err != nil {
-		return err
-	}
 	if err := act(ctx, p); err != nil {
 		return err
 	}
@@ -62,6 +58,13 @@ func (p *party) attend(ctx context.Context, act func(ctx context.Context, p *par
 		return err
 	}
 	return p.tally.settle(ctx, p.in)
+}
+
+// spread lets the operations of one of so many phases begin by chance. All at once, as they come out of a barrier, they would
+// measure the machine: a thousand lookups are 16 s of a processor.
+func (p *party) spread(ctx context.Context, phases int) error {
+	within := p.set.spread(p.in.Count) / time.Duration(phases)
+	return pause(ctx, time.Duration(p.chance.Float64()*float64(within)))
 }
 
 // phase waits until all instances have come as far.

@@ -38,7 +38,7 @@ var common = []Param{
 	{"seeds", "int", "peers", "3", "The first so many servers are the seeds."},
 	{"join", "string", "", "self", "How an instance joins: self (it looks for itself) or full (it refreshes its whole table too)."},
 	{"window", "int", "instances", "16", "So many join at once."},
-	{"pace", "duration", "", "100ms", "The operations of the instances begin by chance within this time for each of them: within 10 s if they are 100."},
+	{"pace", "duration", "", "100ms", "The operations of the instances begin by chance within this time for each of them: within 10 s if they are 100. Above 500, it grows with their number: within 200 s if they are 1,000, and half of timeout at the most."},
 	{"connections", "int", "", "0", "After an operation a node closes connections, by chance, until it has so many, requests of others on them included; 0: none. It halves the memory of 300 nodes."},
 	{"seed", "int", "", "1", "Of identities, keys and choices."},
 	{"op_timeout", "duration", "", "1m", "Of one operation, which has failed then."},
@@ -129,6 +129,11 @@ func readSettings(p Params, shaped bool) (settings, error) {
 			return s, refuse(p, c.name, c.expected)
 		}
 	}
+	for _, name := range []string{minSuccess.Name, minRecall.Name, maxP99Name} {
+		if _, has := p[name]; has && p.Float(name) < 0 { // it could not be missed
+			return s, refuse(p, name, "0 or more")
+		}
+	}
 	if s.transport == "quic" && s.latency > 0 && !shaped {
 		return s, refuse(p, "latency", "0s with quic, whose packets only a sidecar can hold back")
 	}
@@ -137,6 +142,17 @@ func readSettings(p Params, shaped bool) (settings, error) {
 		return s, fmt.Errorf("parameter kind: %w", err)
 	}
 	return s, nil
+}
+
+// fewEnough is how many instances may have their pace as it is. An operation among more of them opens connections to strangers
+// most of the time, and costs several times as much: 16 ms of a processor among 1,000.
+const fewEnough = 500
+
+// spread is the time within which the operations of so many instances begin. What is left of the timeout is for joining, and
+// for the operations themselves.
+func (s *settings) spread(count int) time.Duration {
+	within := float64(s.pace) * float64(count) * max(1, float64(count)/fewEnough)
+	return time.Duration(min(within, float64(s.timeout/2)))
 }
 
 // refuse is the error of a value that cannot be.

@@ -53,6 +53,7 @@ func TestParamsRefused(t *testing.T) {
 		{"delay", "25", `parameter delay: "25" is no duration: expected something like 1m30s (default "25ms")`},
 		{"size", "-1", `parameter size: "-1" is no size: expected something like 64KiB (default "64KiB")`},
 		{"size", "9007199254740992GiB", `parameter size: "9007199254740992GiB" is no size: expected something like 64KiB (default "64KiB")`},
+		{"share", "NaN", `parameter share: "NaN" is no float: expected something like 0.5 (default "0.1")`},
 		{"kind", "x=y", `parameter kind: "x=y" has = or |, which Testground takes for the end of a value`},
 		{"kind", "p|q", `parameter kind: "p|q" has = or |, which Testground takes for the end of a value`},
 	} {

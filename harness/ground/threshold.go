@@ -89,6 +89,9 @@ func (t *tally) judge(c *Case, p Params) error {
 		}
 	}
 	if has(maxP99Name) && p.Float(maxP99Name) > 0 {
+		if len(t.Times) == 0 && t.Tried > 0 {
+			miss("no time was measured, expected some, and their 99th percentile at most max_p99_ms %v", p.Float(maxP99Name))
+		}
 		if got, want := t.percentile(0.99), p.Float(maxP99Name); got > want {
 			miss("the 99th percentile of %d times is %.3f ms, expected at most max_p99_ms %v", len(t.Times), got, want)
 		}

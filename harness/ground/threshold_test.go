@@ -38,6 +38,8 @@ func TestTallyIsJudged(t *testing.T) {
 			[]string{"threshold missed: recall is 0.500, the mean of 4 operations, expected at least min_recall 0.75"}},
 		{"the slowest are those that failed", tallied(4, 1, 1), Params{"min_success": "0", "min_recall": "0", "max_p99_ms": "500"},
 			[]string{"threshold missed: the 99th percentile of 5 times is 800.000 ms, expected at most max_p99_ms 500"}},
+		{"no time was measured", &tally{Tried: 5, OK: 5}, Params{"min_success": "1", "min_recall": "0", "max_p99_ms": "500"},
+			[]string{"threshold missed: no time was measured"}},
 		{"both at once", tallied(1, 1, 0), Params{"min_success": "1", "min_recall": "1", "max_p99_ms": "0"}, []string{"1 of 2 operations", "recall is 0.000"}},
 		{"nothing was done", new(tally), Params{"min_success": "0", "min_recall": "0", "max_p99_ms": "0"},
 			[]string{"threshold missed: no operation was tried, expected one or more"}},
