@@ -191,8 +191,10 @@ func (x *exchange) reply(c *kad.Command, now kad.Time, limit int) bool {
 		m.HasRecord = true
 		m.Record = wire.Record{Key: c.Record.Key, Value: c.Record.Value} // the request's own, as it came
 	}
-	fit(m, limit)
-	x.frame = wire.AppendFrame(x.frame[:0], m)
+	if x.frame = wire.AppendFrame(x.frame[:0], m); len(x.frame) > limit { // seldom, so nobody measures beforehand
+		fit(m, limit)
+		x.frame = wire.AppendFrame(x.frame[:0], m)
+	}
 	return true
 }
 
