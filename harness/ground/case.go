@@ -3,6 +3,8 @@ package ground
 import (
 	"context"
 	"time"
+
+	"github.com/kadbench/kadbench/harness/network"
 )
 
 // Case is a test case: what each instance of a run does. The same code runs as a goroutine among others, as a child
@@ -35,9 +37,9 @@ type Instance struct {
 	Params Params
 	Sync   Sync
 	Out    Recorder
-	IP     string // of its own to listen at; 127.0.0.1 where nobody has one
-	Mem    *Mem   // transport=mem: the network in memory of all instances, which are in this process then; else nil
-	Shape  Shaper // nil where nobody shapes links from outside
+	IP     string       // of its own to listen at; 127.0.0.1 where nobody has one
+	Mem    *network.Mem // transport=mem: the network in memory of all instances, which are in this process then; else nil
+	Shape  Shaper       // nil where nobody shapes links from outside
 	Start  time.Time
 }
 

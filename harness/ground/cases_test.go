@@ -183,13 +183,13 @@ func TestConnections(t *testing.T) {
 	points(t, r, "found", 5*24)
 
 	p := &party{chance: rand.New(rand.NewPCG(1, 1)), set: settings{keep: 3}}
-	mem := NewMem(0)
-	defer mem.Close()
+	mem := network.NewMem(0)
 	kind, err := network.Find("ref")
 	require.NoError(t, err)
 	for seq := range 8 {
 		h, err := mem.Host(seedOf(1, seq))
 		require.NoError(t, err)
+		defer h.Close()
 		n, err := kind.New(t.Context(), network.Spec{Seed: seedOf(1, seq), Host: h, Server: true})
 		require.NoError(t, err)
 		defer n.Close()

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kadbench/kadbench/harness/network"
 	"github.com/kadbench/kadbench/harness/run"
 )
 
@@ -19,10 +20,9 @@ func Local(ctx context.Context, c Config) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	var mem *Mem
+	var mem *network.Mem
 	if seats[0].inMemory() {
-		mem = NewMem(seats[0].latency())
-		defer mem.Close()
+		mem = network.NewMem(seats[0].latency())
 	}
 	h := newHub()
 	envs := make([]*files, len(seats))
