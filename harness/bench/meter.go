@@ -46,7 +46,7 @@ func (m *meter) into(r *Result) {
 	}
 	r.ClientCPU = b.own - a.own
 	server := time.Duration(0)
-	if a.serverOK && b.serverOK {
+	if a.serverOK && b.serverOK && b.server >= a.server { // else a part of it has ended, and took its time along
 		server = b.server - a.server
 		r.ServerCPU = server
 	}

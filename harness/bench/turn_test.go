@@ -90,3 +90,33 @@ func TestOpening(t *testing.T) {
 	assert.Equal(t, r.Requests, r.Timeouts+r.Dropped, "%v", r.Why)
 	assert.Less(t, time.Since(began), 4*time.Second, "go-libp2p gives up a handshake after 5 s")
 }
+
+// TestMeter: what is neither the server's nor ours is others'; what cannot be told is told as such.
+func TestMeter(t *testing.T) {
+	at := time.Unix(0, 0)
+	first := reading{at: at, server: 5 * time.Second, own: time.Second, busy: 100 * time.Second, processors: 4, serverOK: true, machineOK: true}
+	last := reading{at: at.Add(10 * time.Second), server: 13 * time.Second, own: 3 * time.Second, busy: 118 * time.Second, processors: 4, serverOK: true, machineOK: true}
+	told := func(last reading) (r Result) {
+		(&meter{first: first, last: last, ended: true}).into(&r)
+		return r
+	}
+	r := told(last)
+	assert.Equal(t, 8*time.Second, r.ServerCPU)
+	assert.Equal(t, 2*time.Second, r.ClientCPU)
+	assert.InDelta(t, 0.2, r.Foreign, 1e-9, "eight of forty seconds")
+	for _, spoil := range []func(*reading){
+		func(r *reading) { r.serverOK = false },
+		func(r *reading) { r.server = 4 * time.Second },
+	} {
+		odd := last
+		spoil(&odd)
+		r := told(odd)
+		assert.Negative(t, r.ServerCPU)
+		assert.Negative(t, r.Foreign)
+		assert.Equal(t, 2*time.Second, r.ClientCPU)
+	}
+	last.machineOK = false
+	r = told(last)
+	assert.Equal(t, 8*time.Second, r.ServerCPU)
+	assert.Negative(t, r.Foreign)
+}

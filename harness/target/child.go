@@ -9,8 +9,8 @@ import (
 
 // Processor is a target which is a process of this machine: its processor time can be told apart from ours.
 type Processor interface {
-	// CPU is what the process has used so far, without programs that it started; an error where it has ended, or where
-	// this system does not tell.
+	// CPU is what the process has used so far, and the programs that it started and that still run; an error where it has
+	// ended, or where this system does not tell.
 	CPU() (time.Duration, error)
 }
 
