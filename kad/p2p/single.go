@@ -103,12 +103,41 @@ func (o *outbound) leaveOne(p peer.ID) bool {
 	left := len(conns)
 	slices.SortStableFunc(conns, func(a, b network.Conn) int { return int(a.Stat().Direction) - int(b.Stat().Direction) })
 	for _, c := range conns {
-		if left > 1 && unused(c) {
+		if left > 1 && o.vacated(c) {
 			_ = c.Close()
 			left--
 		}
 	}
 	return left <= 1
+}
+
+// vacated says whether a connection carries nothing but streams of ours that rest, and ends these: else two connections, on
+// each of which one side's stream rests between its requests, would last as long as there are any.
+func (o *outbound) vacated(c network.Conn) bool {
+	o.mu.Lock()
+	var resting []*clientStream
+	for _, st := range o.resting {
+		if st.s.Conn() == c {
+			resting = append(resting, st)
+		}
+	}
+	for _, s := range c.GetStreams() {
+		ours := func(st *clientStream) bool { return st.s.ID() == s.ID() }
+		if !identifies(s) && !slices.ContainsFunc(resting, ours) {
+			o.mu.Unlock()
+			return false
+		}
+	}
+	for _, st := range resting {
+		o.rouse(st)
+		st.ended = true
+		o.forget(st.peer, o.queue(st.peer))
+	}
+	o.mu.Unlock()
+	for _, st := range resting {
+		st.discard()
+	}
+	return true
 }
 
 // direct lists the connections to a peer that go through no relay.
@@ -118,11 +147,13 @@ func (o *outbound) direct(p peer.ID) []network.Conn {
 	})
 }
 
-// unused says whether a connection carries nothing, or identify alone. A stream without a protocol is one whose protocol is
-// being agreed upon: the host may be shared, and that one another program's.
+// unused says whether a connection carries nothing, or identify alone.
 func unused(c network.Conn) bool {
-	return !slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool {
-		p := s.Protocol()
-		return p != identify.ID && p != identify.IDPush
-	})
+	return !slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool { return !identifies(s) })
+}
+
+// identifies says whether a stream is identify's. One without a protocol is one whose protocol is being agreed upon: the host
+// may be shared, and that one another program's.
+func identifies(s network.Stream) bool {
+	return s.Protocol() == identify.ID || s.Protocol() == identify.IDPush
 }

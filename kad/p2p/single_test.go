@@ -158,3 +158,36 @@ func TestUnused(t *testing.T) {
 	assert.True(t, o.leaveOne("b"), "the only one that is direct")
 	assert.False(t, direct.closed || relayed.closed)
 }
+
+// restingOn is a stream of ours that rests on a connection.
+type restingOn struct {
+	named
+	id   string
+	conn network.Conn
+	gone *bool
+}
+
+func (s restingOn) ID() string         { return s.id }
+func (s restingOn) Conn() network.Conn { return s.conn }
+func (s restingOn) Reset() error       { *s.gone = true; return nil }
+
+// TestVacated: a connection on which nothing but a stream of ours rests is closed, and the stream ended; one on which the
+// other side's stream rests is not.
+func TestVacated(t *testing.T) {
+	first, second := connTo("b", network.DirInbound, 1), connTo("b", network.DirOutbound, 2)
+	o := sideOf(t, "a", first, second)
+	o.peers = map[peer.ID]*peerQueue{}
+	var gone, other bool
+	own := restingOn{named: named{protocol: DefaultProtocol}, id: "own", conn: second, gone: &gone}
+	second.streams = []network.Stream{own}
+	first.streams = []network.Stream{restingOn{named: named{protocol: DefaultProtocol}, id: "theirs", conn: first, gone: &other}}
+	st := &clientStream{o: o, s: own, peer: "b", timer: time.NewTimer(time.Hour)}
+	o.resting, o.queue("b").idle = []*clientStream{st}, []*clientStream{st}
+
+	assert.True(t, o.leaveOne("b"))
+	assert.True(t, second.closed && gone)
+	assert.False(t, first.closed || other)
+	assert.Empty(t, o.resting)
+	assert.Empty(t, o.peers)
+	assert.True(t, st.ended)
+}
