@@ -64,7 +64,7 @@ func (f *figures) line(name string) string {
 	}
 	c := &f.Cost
 	line := fmt.Sprintf("%-4s | %7.0f KB | %5.0f | %5.1f | %5.1f | %8.1f ms | %7.2f ms | %5.2f | %6.1f %6.1f ms | %5.1f | %.4f | %d of %d",
-		name, c.Heap/1e3, c.Goroutines, c.Connections, c.Entries, c.BootstrapCPU, c.OperationCPU, c.Dials, at(f.took, 50), at(f.took, 99),
+		name, c.Heap/1e3, c.Goroutines, c.Connections, c.Entries, c.BootstrapCPU, c.OperationCPU, *c.Dials, at(f.took, 50), at(f.took, 99),
 		at(f.requests, 50), float64(f.true)/float64(max(f.sought, 1)), f.ok, len(f.took))
 	for _, s := range c.Shares {
 		line += fmt.Sprintf(" %s %.0f %%", s.What, s.Of*100)

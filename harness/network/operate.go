@@ -79,16 +79,20 @@ func (r *run) carryOut(ends context.Context, m *member, n Node, row *sim.Row, nu
 	key := r.keyOf(row.Op)
 	before := n.Stats()
 	var stop func() spent
-	if c, ok := n.(counter); ok && row.Op.Kind != sim.Bootstrap {
+	c, counted := n.(counter)
+	if counted && row.Op.Kind != sim.Bootstrap {
 		stop = c.counted().watch(key)
 	}
 	began := time.Now()
 	err := r.ask(ctx, m, n, row, key, number, began)
 	row.Took = kad.Duration(time.Since(began))
-	if stop != nil {
+	switch {
+	case stop != nil:
 		s := stop()
 		row.Requests, row.Failed, row.Bytes = s.requests, s.failed, s.bytes
-	} else {
+	case !counted:
+		row.Blind = true
+	default:
 		after := n.Stats()
 		row.Requests, row.Failed = uint32(after.Requests-before.Requests), uint32(after.Failed-before.Failed)
 	}

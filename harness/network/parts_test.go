@@ -66,7 +66,7 @@ func TestStays(t *testing.T) {
 // TestShares: whose the innermost known function is, his is the sample.
 func TestShares(t *testing.T) {
 	stack := func(n int64, functions ...string) *profile.Sample {
-		s := &profile.Sample{Value: []int64{1, n}}
+		s := &profile.Sample{Value: []int64{n / 5, n}}
 		for _, f := range functions {
 			s.Location = append(s.Location, &profile.Location{Line: []profile.Line{{Function: &profile.Function{Name: f}}}})
 		}
@@ -80,7 +80,9 @@ func TestShares(t *testing.T) {
 		stack(15, "runtime.memmove", "github.com/kadbench/kadbench/harness/network.(*countedStream).Read", "github.com/kadbench/kadbench/kad/p2p.(*clientStream).read"),
 		{Value: []int64{0, 0}, Location: []*profile.Location{{}}},
 	}}
-	assert.Equal(t, []record.Share{{What: "kademlia", Of: 0.1}, {What: "transport", Of: 0.2}, {What: "collector", Of: 0.3}, {What: "harness", Of: 0.15}, {What: "other", Of: 0.25}}, sharesOf(p))
+	shares, samples := sharesOf(p)
+	assert.Equal(t, []record.Share{{What: "kademlia", Of: 0.1}, {What: "transport", Of: 0.2}, {What: "collector", Of: 0.3}, {What: "harness", Of: 0.15}, {What: "other", Of: 0.25}}, shares)
+	assert.EqualValues(t, 20, samples)
 }
 
 // TestAnswering: the ends of frames are found however they come, and what negotiates a protocol is no answer.

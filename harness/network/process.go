@@ -14,10 +14,22 @@ import (
 )
 
 // Process is a kind whose nodes are processes, one for each, that speak the control protocol. What they count of
-// themselves is not asked, so their Stats are zero.
+// themselves is not asked, so their Stats are zero, and what a network of them sent, dialed and held is not known. Their
+// processor time is where they run on this machine.
 func Process(f target.Factory) Kind { return processes{f} }
 
 type processes struct{ factory target.Factory }
+
+// apart says that some nodes are in processes of their own, here that some are in this one.
+func (c Config) apart() bool { return slices.ContainsFunc(c.Kinds, isProcess) }
+func (c Config) here() bool {
+	return slices.ContainsFunc(c.Kinds, func(k Kind) bool { return !isProcess(k) })
+}
+
+func isProcess(k Kind) bool {
+	_, is := k.(processes)
+	return is
+}
 
 func (k processes) Name() string    { return k.factory.Name() }
 func (k processes) Version() string { return k.factory.String() }

@@ -16,7 +16,8 @@ import (
 )
 
 // Result is what a network was: what a simulation tells of itself, as far as it can be seen from outside, and what each
-// node cost. Sent are requests, Lost those without an answer; messages, steps and records nobody counts.
+// node cost. Sent are requests, Lost those without an answer; messages, steps and records nobody counts, and of a network
+// with nodes in processes of their own nobody counts requests, nor what the nodes hold of memory: all that is 0.
 type Result struct {
 	sim.Result
 	Cost     record.NodeCost
@@ -42,11 +43,11 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err := r.cast(); err != nil {
 		return nil, err
 	}
-	before := takeStock()
+	before, cpu := takeStock(), r.processorTime()
 	err := r.build(ctx)
 	if err == nil {
 		r.result.Ready = time.Since(before.at)
-		r.result.Cost.BootstrapCPU = (r.processorTime() - before.cpu).Seconds() * 1e3 / float64(c.Nodes)
+		r.result.Cost.BootstrapCPU = (r.processorTime() - cpu).Seconds() * 1e3 / float64(c.Nodes)
 		err = r.load(ctx)
 	}
 	if err == nil {
@@ -141,7 +142,7 @@ func (r *run) load(ctx context.Context) error {
 	if err := sleep(ctx, r.cfg.Settle); err != nil {
 		return err
 	}
-	profile := startProfile(r.cfg.Profile)
+	profile := startProfile(r.cfg.Profile && !r.cfg.apart()) // which is of this process alone
 	defer profile.drop()
 	stats, cpu := r.stats(), r.processorTime()
 	r.mu.Lock()
@@ -163,15 +164,20 @@ func (r *run) load(ctx context.Context) error {
 	r.deeds.Wait()
 	r.result.Ran, r.result.CPU = time.Since(r.start), r.processorTime()-cpu
 	r.result.Until = r.now()
-	spent := r.stats()
-	r.result.Sent, r.result.Lost = spent.Requests-stats.Requests, spent.Failed-stats.Failed
-	r.result.Events = r.result.Sent
-	if n := float64(r.ended.Load()); n > 0 {
+	n := float64(r.ended.Load())
+	if n > 0 {
 		r.result.Cost.OperationCPU = r.result.CPU.Seconds() * 1e3 / n
-		r.result.Cost.Dials = float64(spent.Dials-stats.Dials) / n
+	}
+	if !r.cfg.apart() {
+		spent := r.stats()
+		r.result.Sent, r.result.Lost = spent.Requests-stats.Requests, spent.Failed-stats.Failed
+		r.result.Events = r.result.Sent
+		if n > 0 {
+			r.result.Cost.Dials = new(float64(spent.Dials-stats.Dials) / n)
+		}
 	}
 	if err == nil {
-		r.result.Cost.Shares, err = profile.shares()
+		r.result.Cost.Shares, r.result.Cost.Samples, err = profile.shares()
 	}
 	return err
 }
@@ -264,11 +270,14 @@ func (r *run) stats() Stats {
 	return sum
 }
 
-// processorTime is what this process has used, and those of nodes.
+// processorTime is what the nodes have used: this process where some are in it, and those of nodes.
 func (r *run) processorTime() time.Duration {
 	r.mu.Lock()
-	sum := processorTime() + r.used
+	sum := r.used
 	r.mu.Unlock()
+	if r.cfg.here() {
+		sum += processorTime()
+	}
 	for _, m := range r.members {
 		if n, _ := m.there(); n != nil {
 			sum += r.usedBy(n)

@@ -225,21 +225,36 @@ func TestProcessNetwork(t *testing.T) {
 	for _, r := range s.rows {
 		assert.True(t, r.OK)
 		assert.Equal(t, 4, r.True)
+		assert.True(t, r.Blind, "nobody has counted its requests")
 	}
 	assert.InDelta(t, 4, res.Cost.Entries, 0.1)
 	res.Cost.Entries = 0
 	assert.Equal(t, record.NodeCost{}, res.Cost, "what this process takes is not theirs, and these do not tell what they take")
+	assert.Zero(t, res.Heap+res.PeakRSS+res.Sent+res.Events)
+	assert.Zero(t, s.samples[0].Events)
 }
 
-// TestMixedCost: of nodes in this process and in others, the figures a node are of those in this one.
+// TestMixedCost: of nodes in this process and in others, connections are those of the ones in this. Its memory and
+// goroutines are for both, and its dials and requests are not all there were.
 func TestMixedCost(t *testing.T) {
 	f, err := target.Parse("p=ref:")
 	require.NoError(t, err)
-	c := Config{Kinds: []Kind{both(t)[0], Process(f)}, Nodes: 6, Seed: 1, Settle: 100 * time.Millisecond}
+	var s seen
+	c := Config{Kinds: []Kind{both(t)[0], Process(f)}, Nodes: 6, Seed: 1, Settle: 100 * time.Millisecond, Profile: true, Watch: s.observer(),
+		For: 100 * time.Millisecond, Load: loadOf(t, load.Line{Count: 20, For: 100 * time.Millisecond, Mix: []load.Part{{Kind: load.Lookup}}})}
 	res, err := Run(t.Context(), c)
 	require.NoError(t, err)
 	assert.Greater(t, res.Cost.Connections, 4.0, "nearly each to each other")
 	assert.InDelta(t, 5, res.Cost.Entries, 0.1)
+	res.Cost.Connections, res.Cost.Entries = 0, 0
+	assert.Equal(t, record.NodeCost{}, res.Cost)
+	assert.Zero(t, res.Heap+res.PeakRSS+res.Sent+res.Events)
+	blind := map[bool]int{}
+	for _, r := range s.rows {
+		blind[r.Blind]++
+		assert.Equal(t, r.Node%2 == 0, r.Blind, "every second node is a process")
+	}
+	assert.Len(t, blind, 2)
 }
 
 func TestConfigCheck(t *testing.T) {

@@ -14,7 +14,10 @@ const sampled = 200
 
 // sample takes a point of the time series, beside all else: a process is asked for its table.
 func (r *run) sample() {
-	at, sent := r.now(), r.stats().Requests
+	at, sent := r.now(), uint64(0)
+	if !r.cfg.apart() {
+		sent = r.stats().Requests
+	}
 	r.deeds.Go(func() {
 		s := sim.Sample{At: at, Queries: int(r.running.Load()), Events: sent}
 		there := make(map[peer.ID]bool)
@@ -66,7 +69,6 @@ func (r *run) sample() {
 // stock is what the process had at a moment.
 type stock struct {
 	at         time.Time
-	cpu        time.Duration
 	heap       uint64
 	goroutines int
 }
@@ -77,11 +79,11 @@ func takeStock() stock {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return stock{time.Now(), processorTime(), m.HeapAlloc, runtime.NumGoroutine()}
+	return stock{time.Now(), m.HeapAlloc, runtime.NumGoroutine()}
 }
 
 // take measures what the nodes that are there have taken since before they were. Of those in processes of their own it knows
-// the tables alone, and where there is one, neither a profile of this process nor what it dials is the network's.
+// the tables alone; where there are some, what this process has of memory and goroutines is partly for them, and no node's.
 func (r *run) take(before stock) {
 	now, cost := takeStock(), &r.result.Cost
 	up, here, connections := 0, 0, 0
@@ -97,16 +99,12 @@ func (r *run) take(before stock) {
 			connections += len(h.Network().Conns())
 		}
 	}
-	if here > 0 {
-		each := func(sum float64) float64 { return max(sum, 0) / float64(here) }
-		cost.Heap = each(float64(now.heap) - float64(before.heap))
-		cost.Goroutines = each(float64(now.goroutines - before.goroutines))
-		cost.Connections = each(float64(connections))
+	each := func(sum float64, of int) float64 { return max(sum, 0) / float64(max(of, 1)) }
+	cost.Connections, cost.Entries = each(float64(connections), here), each(float64(r.result.Entries), up)
+	if r.cfg.apart() {
+		return
 	}
-	if here < up {
-		cost.Shares, cost.Dials = nil, 0
-	}
-	cost.Entries = float64(r.result.Entries) / float64(max(up, 1))
-	r.result.PeakRSS = peakMemory()
-	r.result.Heap = uint64(max(0, float64(now.heap)-float64(before.heap)))
+	heap := float64(now.heap) - float64(before.heap)
+	cost.Heap, cost.Goroutines = each(heap, up), each(float64(now.goroutines-before.goroutines), up)
+	r.result.PeakRSS, r.result.Heap = peakMemory(), uint64(max(0, heap))
 }

@@ -65,32 +65,34 @@ func (p *profiling) drop() {
 	}
 }
 
-// shares ends the profile and tells whose its samples are; none of a run too short for one.
-func (p *profiling) shares() ([]record.Share, error) {
+// shares ends the profile and tells whose its samples are, and how many there were; none of a run too short for one.
+func (p *profiling) shares() ([]record.Share, uint64, error) {
 	if p == nil {
-		return nil, nil
+		return nil, 0, nil
 	}
 	p.drop()
 	parsed, err := profile.Parse(&p.bytes)
 	if err != nil {
-		return nil, fmt.Errorf("profile: %w", err)
+		return nil, 0, fmt.Errorf("profile: %w", err)
 	}
-	return sharesOf(parsed), nil
+	shares, samples := sharesOf(parsed)
+	return shares, samples, nil
 }
 
-func sharesOf(p *profile.Profile) (shares []record.Share) {
+func sharesOf(p *profile.Profile) (shares []record.Share, samples uint64) {
 	of, sum := map[string]int64{}, int64(0)
 	for _, s := range p.Sample {
 		n := s.Value[len(s.Value)-1]
 		of[ownerOfStack(s)] += n
 		sum += n
+		samples += uint64(max(s.Value[0], 0))
 	}
 	for _, what := range parts {
 		if of[what] > 0 {
 			shares = append(shares, record.Share{What: what, Of: float64(of[what]) / float64(sum)})
 		}
 	}
-	return shares
+	return shares, samples
 }
 
 func ownerOfStack(s *profile.Sample) string {

@@ -41,15 +41,15 @@ type Setting struct {
 type Sample struct {
 	Number    int           `json:"number"`
 	At        time.Duration `json:"at"`
-	Up        int           `json:"up"`        // nodes that are there
-	Entries   float64       `json:"entries"`   // peers in a table, mean over those nodes
-	Dead      float64       `json:"dead"`      // share of the entries that are not there or cannot be reached, 0 to 1
-	Missing   float64       `json:"missing"`   // share of the K closest servers that nodes lack in their tables, 0 to 1
-	Records   int           `json:"records"`   // record keys that somebody who is there holds
-	Expected  int           `json:"expected"`  // record keys that were published and have not expired
-	Providers int           `json:"providers"` // provider keys that somebody who is there holds
-	Queries   int           `json:"queries"`   // that run
-	Events    uint64        `json:"events"`    // so far
+	Up        int           `json:"up"`               // nodes that are there
+	Entries   float64       `json:"entries"`          // peers in a table, mean over those nodes
+	Dead      float64       `json:"dead"`             // share of the entries that are not there or cannot be reached, 0 to 1
+	Missing   float64       `json:"missing"`          // share of the K closest servers that nodes lack in their tables, 0 to 1
+	Records   int           `json:"records"`          // record keys that somebody who is there holds
+	Expected  int           `json:"expected"`         // record keys that were published and have not expired
+	Providers int           `json:"providers"`        // provider keys that somebody who is there holds
+	Queries   int           `json:"queries"`          // that run
+	Events    uint64        `json:"events,omitempty"` // so far
 	// Since is what became of the operations that ended since the sample before, one for each kind; none where none ended.
 	Since []Since `json:"since,omitempty"`
 }
@@ -197,38 +197,42 @@ type NeedGot struct {
 	Why     string  `json:"why,omitempty"`
 }
 
-// Cost is what a run took of the machine, and the exact counts that this is measured by.
+// Cost is what a run took of the machine, and the exact counts that this is measured by. What is 0 is left out: where
+// nodes on sockets are processes of their own nobody knows what they sent and what memory they have.
 type Cost struct {
-	Events          uint64        `json:"events"` // steps for a delivered message or a due wake
+	Events          uint64        `json:"events,omitempty"` // steps for a delivered message or a due wake
 	Steps           uint64        `json:"steps,omitempty"`
-	Sent            uint64        `json:"sent"` // messages
-	Lost            uint64        `json:"lost"` // of them
-	Bytes           uint64        `json:"bytes"`
+	Sent            uint64        `json:"sent,omitempty"` // messages
+	Lost            uint64        `json:"lost,omitempty"` // of them
+	Bytes           uint64        `json:"bytes,omitempty"`
 	Entries         uint64        `json:"entries,omitempty"` // of all tables at the end
 	Ready           time.Duration `json:"ready"`             // wall time until the first event
 	Ran             time.Duration `json:"ran"`               // wall time from then on
-	CPU             time.Duration `json:"cpu"`               // processor time from then on
-	EventsPerSecond float64       `json:"events_per_second"`
-	CPUPerEvent     float64       `json:"cpu_us_per_event"`
-	BytesPerNode    float64       `json:"bytes_per_node"`
-	PeakRSS         uint64        `json:"peak_rss_bytes"`
+	CPU             time.Duration `json:"cpu,omitempty"`     // processor time from then on
+	EventsPerSecond float64       `json:"events_per_second,omitempty"`
+	CPUPerEvent     float64       `json:"cpu_us_per_event,omitempty"`
+	BytesPerNode    float64       `json:"bytes_per_node,omitempty"`
+	PeakRSS         uint64        `json:"peak_rss_bytes,omitempty"`
 
 	Nodes *NodeCost `json:"nodes,omitempty"` // of a network on sockets
 }
 
-// NodeCost is what a network on sockets took, for each of its nodes where nothing else is said.
+// NodeCost is what a network on sockets took, for each of its nodes where nothing else is said. What nobody knows is left
+// out: heap, goroutines, dials and shares where some nodes are processes of their own, connections where all are, processor
+// time where one runs on another machine.
 type NodeCost struct {
-	Heap        float64 `json:"heap_bytes"` // after a collection, at the end
-	Goroutines  float64 `json:"goroutines"`
-	Connections float64 `json:"connections"` // counted at both ends
-	Entries     float64 `json:"entries"`     // of its table
+	Heap        float64 `json:"heap_bytes,omitempty"` // after a collection, at the end
+	Goroutines  float64 `json:"goroutines,omitempty"`
+	Connections float64 `json:"connections,omitempty"` // counted at both ends, of a node that is no process
+	Entries     float64 `json:"entries,omitempty"`     // of its table
 	// BootstrapCPU is processor time in milliseconds until all nodes had joined, OperationCPU for each operation of the
 	// load, that of the nodes' background jobs included.
-	BootstrapCPU float64 `json:"bootstrap_cpu_ms"`
-	OperationCPU float64 `json:"operation_cpu_ms"`
-	Dials        float64 `json:"dials"` // connections opened for each operation of the load
+	BootstrapCPU float64  `json:"bootstrap_cpu_ms,omitempty"`
+	OperationCPU float64  `json:"operation_cpu_ms,omitempty"`
+	Dials        *float64 `json:"dials,omitempty"` // connections opened for each operation of the load
 	// Shares is where the processor time of the load went, as samples tell: transport, kademlia, collector, other.
-	Shares []Share `json:"shares,omitempty"`
+	Shares  []Share `json:"shares,omitempty"`
+	Samples uint64  `json:"samples,omitempty"` // by which Shares are told
 }
 
 // Share is a part of a whole, 0 to 1.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -186,6 +187,49 @@ func TestForeignUnknown(t *testing.T) {
 		require.NoError(t, JSON(&b, l))
 		assert.Equal(t, map[string]int{"open": 2, "cut": 1}[name], strings.Count(b.String(), `"foreign"`), "of one turn, and of its sum where there is one")
 	}
+}
+
+// What a network of processes does not tell is – in its tables and absent from a comparison, and a 0 that was counted is 0.
+func TestNetworkUnknown(t *testing.T) {
+	l := loaded(t, "network")
+	o := l.Simulations[0].Outcome
+	f := &o.Figures[0]
+	f.Requests, f.Failed, f.Bytes = nil, nil, nil
+	o.Cost = record.Cost{Ready: o.Cost.Ready, Ran: o.Cost.Ran, Nodes: &record.NodeCost{Entries: 5, BootstrapCPU: 1}}
+	other := &l.Simulations[1].Outcome.Cost
+	other.Nodes.Dials, other.Events, other.EventsPerSecond, other.CPUPerEvent, other.BytesPerNode = new(0.0), 31_300, 1565, 190, 1.31e6
+	e := l.experiments()[0]
+	cell := func(g grid, row int, name string) string { return g.Rows[row][slices.Index(g.Head, name)] }
+	for _, name := range []string{"heap", "goroutines", "connections", "CPU/op", "dials/op"} {
+		assert.Equal(t, none, cell(e.nodes(), 0, name), name)
+	}
+	assert.Equal(t, []string{"5.00", "1.00 ms"}, []string{cell(e.nodes(), 0, "table"), cell(e.nodes(), 0, "join CPU")})
+	assert.Equal(t, "0", cell(e.nodes(), 1, "dials/op"))
+	for _, name := range []string{"rpcs", "dead", "bytes"} {
+		assert.Equal(t, none, cell(e.outcomes(), 0, name), name)
+	}
+	for _, name := range []string{"events", "events/s", "events/op", "CPU/event", "bytes/node", "peak RSS"} {
+		assert.Equal(t, none, cell(e.costs(), 0, name), name)
+	}
+	for _, name := range []string{"heap", "dials/op", "rpcs"} {
+		assert.NotContains(t, e.ratios().Head, name, "to the first target, of which it is not known, there is no ratio")
+	}
+	for _, c := range Compare([]*Log{l}, []*Log{l}, 0).Figures {
+		assert.False(t, c.Target == "ref" && slices.Contains([]string{"heap/node", "dials/op", "rpcs", "peak RSS", "events"}, c.Figure), c.Figure)
+	}
+	line, err := json.Marshal(o.Cost)
+	require.NoError(t, err)
+	for _, name := range []string{"heap", "goroutines", "dials", "connections", "sent", "bytes", "peak"} {
+		assert.NotContains(t, string(line), `"`+name, "%s", line)
+	}
+}
+
+// Of a handful of samples of where processor time went, their number is told alone.
+func TestTooFewSamples(t *testing.T) {
+	n := &record.NodeCost{Shares: []record.Share{{What: "kademlia", Of: 1}}, Samples: minSamples - 1}
+	assert.Equal(t, "too few samples: 199 of the 200 that are needed", shares(n))
+	n.Samples++
+	assert.Equal(t, "kademlia 100.0 %", shares(n))
 }
 
 // In a closed load a request is due when it is sent: the latency from due says nothing of its own.

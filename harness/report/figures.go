@@ -53,7 +53,12 @@ var figuresOf = []figureOf{
 	ofNode("goroutines/node", "goroutines/node", 1, figure, func(n *record.NodeCost) float64 { return n.Goroutines }),
 	ofNode("join CPU", "join-ns/node", 1e6, latency, func(n *record.NodeCost) float64 { return n.BootstrapCPU }),
 	ofNode("CPU/op", "cpu-ns/op", 1e6, latency, func(n *record.NodeCost) float64 { return n.OperationCPU }),
-	ofNode("dials/op", "dials/op", 1, figure, func(n *record.NodeCost) float64 { return n.Dials }),
+	{Name: "dials/op", Unit: "dials/op", Scale: 1, Better: -1, show: figure, run: func(s *Simulation) *float64 {
+		if n := s.nodeCost(); n != nil {
+			return n.Dials
+		}
+		return nil
+	}},
 	{Name: "peak RSS", Unit: "peak-B", Scale: 1, Better: -1, show: size, run: func(s *Simulation) *float64 { return some(float64(s.Outcome.Cost.PeakRSS)) }},
 }
 

@@ -61,11 +61,11 @@ func (e *experiment) costs() grid {
 		for _, f := range s.Outcome.Figures {
 			operations += f.Count
 		}
-		if operations > 0 {
+		if operations > 0 && c.Events > 0 {
 			each = figure(float64(c.Events) / float64(operations))
 		}
-		g.Rows = append(g.Rows, append(row, count(uint64(s.Nodes)), count(c.Events), each, figure(c.EventsPerSecond), figure(c.CPUPerEvent)+" µs", figure(c.BytesPerNode),
-			size(float64(c.PeakRSS)), millis(float64(c.Ready.Microseconds())/1000), millis(float64(c.Ran.Microseconds())/1000), Clean(s.Outcome.Digest)))
+		g.Rows = append(g.Rows, append(row, count(uint64(s.Nodes)), known(float64(c.Events), whole), each, known(c.EventsPerSecond, figure), known(c.CPUPerEvent, micros), known(c.BytesPerNode, figure),
+			known(float64(c.PeakRSS), size), millis(float64(c.Ready.Microseconds())/1000), millis(float64(c.Ran.Microseconds())/1000), Clean(s.Outcome.Digest)))
 	}
 	return g.dense()
 }

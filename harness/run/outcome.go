@@ -81,9 +81,13 @@ func (f *figures) row(r sim.Row) {
 	if r.Sought > 0 {
 		t.recall.Add(uint32(r.True), uint32(r.Sought))
 	}
-	t.bytes.Add(int64(min(r.Bytes, stats.Longest)))
-	t.requests.Add(uint64(r.Requests))
-	t.failed.Add(uint64(r.Failed))
+	if !r.Blind {
+		t.requests.Add(uint64(r.Requests))
+		t.failed.Add(uint64(r.Failed))
+		if r.Bytes > 0 || r.Requests == 0 { // none of requests: those of a real node's bootstrap are of no one key
+			t.bytes.Add(int64(min(r.Bytes, stats.Longest)))
+		}
+	}
 	if r.Hops > 0 { // none: there is no result to which peers could have led
 		t.hops.Add(uint64(r.Hops))
 	}

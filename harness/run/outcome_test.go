@@ -138,3 +138,17 @@ func TestShowShare(t *testing.T) {
 		require.Equal(t, want, showShare(v))
 	}
 }
+
+// TestBlind: what nobody has counted is no 0, and the bytes of requests that were counted are never 0.
+func TestBlind(t *testing.T) {
+	f := newFigures(nil, &sim.Config{})
+	f.row(sim.Row{Op: sim.Operation{Kind: sim.Lookup}, Took: 1e6, OK: true, Blind: true})
+	f.row(sim.Row{Op: sim.Operation{Kind: sim.Bootstrap}, Took: 1e6, OK: true, Requests: 3})
+	f.row(sim.Row{Op: sim.Operation{Kind: sim.Get}, Took: 1e6, OK: true})
+	for _, k := range f.line().Figures {
+		require.Equal(t, k.Kind != "lookup", k.Requests != nil, k.Kind)
+		require.Equal(t, k.Kind != "lookup", k.Failed != nil, k.Kind)
+		require.Equal(t, k.Kind == "get", k.Bytes != nil, k.Kind)
+		require.NotNil(t, k.Took)
+	}
+}

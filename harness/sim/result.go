@@ -17,6 +17,7 @@ type Row struct {
 	Failed   uint32       // of them, unanswered in time: dead, lost or unreachable
 	Hops     uint32       // the longest chain of peers that led to a peer of the result; 0: none
 	Bytes    uint64       // of its requests and their answers, as the wire format has them
+	Blind    bool         // nobody has counted Requests, Failed, Hops and Bytes: of a real node that does not tell them
 	Found    int          // peers (Lookup, Put: who stored it), providers or records
 	True     int          // Lookup: how many of the closest peers that there are, K at most, it named; see Sought
 	Sought   int          // Lookup: how many there are to name: the closest servers that lived from Began to its end, K at most
