@@ -19,16 +19,21 @@ const grace = 2 * time.Second
 type Failure struct {
 	Seq, Count int // Seq is 0 where it had no number yet
 	Group      string
+	Out        string // where its outputs are in those of the run, as single/0; "": not known
 	Text       string
 	code       int // exit code of the instance; 0 is that of a failure
 }
 
 func (f *Failure) Error() string {
 	who := fmt.Sprintf("instance %d of %d", f.Seq, f.Count)
+	where := "group " + f.Group
 	if f.Seq == 0 {
 		who = fmt.Sprintf("one of %d instances", f.Count)
+		if f.Out != "" {
+			where += ", outputs " + f.Out
+		}
 	}
-	return fmt.Sprintf("%s (group %s): %s", who, f.Group, f.Text)
+	return fmt.Sprintf("%s (%s): %s", who, where, f.Text)
 }
 
 // Unwrap says whose fault it was, for the exit code.

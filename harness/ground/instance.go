@@ -29,6 +29,7 @@ func Main(ctx context.Context, cases []*Case) error {
 	dropped := dropInflux()
 	e, err := openSDK(p)
 	if err != nil {
+		warn(ctx, p, err)
 		return err
 	}
 	e.start()
@@ -42,6 +43,7 @@ func Main(ctx context.Context, cases []*Case) error {
 		err = in.attend(ctx, p, e)
 	} else {
 		e.end(err)
+		warn(ctx, p, in.failure(err))
 	}
 	if closed := e.close(); err == nil && closed != nil {
 		err = fmt.Errorf("%w: %w", ErrOutput, closed)
@@ -159,12 +161,26 @@ func unpack(packed string) (map[string]string, error) {
 	return given, nil
 }
 
+// service is where the sync service is, as an instance is told.
+func service() string {
+	return net.JoinHostPort(cmp.Or(os.Getenv("SYNC_SERVICE_HOST"), "testground-sync-service"), cmp.Or(os.Getenv("SYNC_SERVICE_PORT"), "5050"))
+}
+
+// warn ends the run for the others when an instance cannot even begin: they would wait for it as long as the run may take.
+func warn(ctx context.Context, p *tgruntime.RunParams, why error) {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	if c, err := dialSync(ctx, service(), scopeOf(p)); err == nil {
+		abort(c, why.Error())
+		c.Close()
+	}
+}
+
 // attend meets the others at the sync service, and performs.
 func (in *Instance) attend(ctx context.Context, p *tgruntime.RunParams, e *sdk) error {
 	within, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	addr := net.JoinHostPort(cmp.Or(os.Getenv("SYNC_SERVICE_HOST"), "testground-sync-service"), cmp.Or(os.Getenv("SYNC_SERVICE_PORT"), "5050"))
-	c, err := dialSync(within, addr, scopeOf(p))
+	c, err := dialSync(within, service(), scopeOf(p))
 	if err != nil {
 		if within.Err() != nil {
 			err = reason(within)

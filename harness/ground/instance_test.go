@@ -72,10 +72,12 @@ func TestAnInstanceOfTestground(t *testing.T) {
 	}
 }
 
+// TestAnInstanceRefuses: also that the others hear of it, who may be of a group with better parameters.
 func TestAnInstanceRefuses(t *testing.T) {
-	addr, _ := serveSync(t)
+	addr, _, h := serveHub(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
+	aborts := 0
 	for _, c := range []struct {
 		name, value, want string
 		exit              int
@@ -90,6 +92,14 @@ func TestAnInstanceRefuses(t *testing.T) {
 		assert.Equal(t, Failed, o.State)
 		assert.Equal(t, c.want, o.Error)
 		assert.Equal(t, c.exit, exit)
+		if c.name == "TEST_CASE" {
+			continue // the others are of no run that can be
+		}
+		aborts++
+		h.mu.Lock()
+		require.Contains(t, h.states, "run:dc0d:plan:kadbench:case:ping:states:"+stateAbort)
+		assert.Equal(t, aborts, h.states["run:dc0d:plan:kadbench:case:ping:states:"+stateAbort].count)
+		h.mu.Unlock()
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -156,7 +156,8 @@ func (f *family) follow(c *child, stdout *os.File) {
 
 // failure is nil if the child's events say success, as for Testground, which does not look at how a process ends.
 func (c *child) failure() error {
-	fail := &Failure{Seq: c.life.Seq, Count: c.seat.Count, Group: c.seat.Group, Text: c.life.Error}
+	fail := &Failure{Seq: c.life.Seq, Count: c.seat.Count, Group: c.seat.Group, Text: c.life.Error,
+		Out: filepath.Join(c.seat.Group, filepath.Base(c.seat.params.TestOutputsPath))}
 	if errors.Is(c.state, run.ErrHarness) { // it was not started
 		return c.state
 	}

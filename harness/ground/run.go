@@ -211,7 +211,7 @@ func (r *Run) Err() error {
 func worst(all []Outcome) error {
 	var aborted error
 	for _, o := range all {
-		f := &Failure{Seq: o.Seq, Count: o.Count, Group: o.Group, Text: o.Error}
+		f := &Failure{Seq: o.Seq, Count: o.Count, Group: o.Group, Out: filepath.Join(o.Group, strconv.Itoa(o.Index)), Text: o.Error}
 		switch o.State {
 		case OK:
 			continue
