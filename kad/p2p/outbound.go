@@ -179,8 +179,9 @@ func (o *outbound) perform(r *request) {
 
 func (o *outbound) step(in kad.Input) { _ = o.n.do(in, nil) }
 
-// attempt asks, and once more if the connection was there before and turned out to be at its end: peers and their connection
-// managers close connections as they like, and that one did says nothing about whether the peer would answer. That it may
+// attempt asks, and once more if the connection was there before and turned out to be at its end, or was closed because there
+// is another (single.go): peers and their connection managers close connections as they like, and that one did says nothing
+// about whether the peer would answer. That it may
 // have read the request before does no harm (unsettled says why).
 func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
 	if ctx.Err() != nil { // while it waited for its turn; no stream shall suffer for that
@@ -188,7 +189,7 @@ func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.Erro
 	}
 	found := o.connected(r.peer)
 	in, why := o.once(ctx, r)
-	if found && why == kad.ErrReset && ctx.Err() == nil && (r.conn == nil || r.conn.IsClosed()) {
+	if (found || o.connected(r.peer)) && why == kad.ErrReset && ctx.Err() == nil && (r.conn == nil || r.conn.IsClosed()) {
 		return o.once(ctx, r)
 	}
 	return in, why
