@@ -46,6 +46,9 @@ var conformance = &Case{
 		} else {
 			err = hold(ctx, in)
 		}
+		if err == nil || errors.Is(err, run.ErrFailed) { // a verdict ends the run when all others are known too
+			err = errors.Join(err, in.Barrier(ctx, "judged"))
+		}
 		if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
 			err = fmt.Errorf("%w: %w", err, cause)
 		}

@@ -2,6 +2,7 @@ package ground
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/kadbench/kadbench/harness/network"
+	"github.com/kadbench/kadbench/harness/run"
 )
 
 // play runs a case with its instances as goroutines.
@@ -105,6 +107,29 @@ func TestConformance(t *testing.T) {
 	assert.EqualValues(t, 2*len(ids), sum("cases_passed")+sum("cases_warned")+sum("cases_unsupported"), "each case once for each implementation")
 	assert.Greater(t, sum("cases_passed"), float64(len(ids)))
 	points(t, r, "judging_ms", 4)
+}
+
+// TestConformanceOfBoth: a case that one implementation fails does not keep the other from being judged.
+func TestConformanceOfBoth(t *testing.T) {
+	groups := []Group{
+		{ID: "go", Count: 3, Params: map[string]string{"kind": "go", "profile": "amino", "cases": "table/newcomers-evict-nobody"}},
+		{ID: "ref", Count: 2, Params: map[string]string{"cases": "find-node/*,get-providers/*,put-value/*", "jobs": "1"}},
+	}
+	r, err := play(t, conformance, 0, nil, groups...)
+	require.ErrorContains(t, err, "(group go): conformance: a case failed")
+	assert.Equal(t, 1, r.Count("go")[Failed])
+	ref := &Instance{GroupSeq: 2, GroupCount: 2, Case: conformance}
+	ref.Params, err = conformance.Parse(groups[1].Params)
+	require.NoError(t, err)
+	cfg, err := suite(ref)
+	require.NoError(t, err)
+	judged := 0.0
+	for _, m := range r.Metrics("ref") {
+		if strings.HasPrefix(m.Name, "cases_") {
+			judged += m.Max
+		}
+	}
+	assert.InDelta(t, len(run.Select(&cfg)), judged, 5, "known failures are none of these")
 }
 
 // TestThresholds: what a case demands and does not get fails it, in words.

@@ -30,6 +30,7 @@ type client struct {
 	ctx  context.Context // ends with the connection; its cause says why
 	end  context.CancelCauseFunc
 	read chan struct{} // closed when nobody reads any more
+	cut  func()        // ends the connection at once, also one that is being closed (CloseNow does not)
 
 	mu   sync.Mutex
 	next int
@@ -53,11 +54,17 @@ func dialSync(ctx context.Context, addr string, s scope) (*client, error) {
 		}
 		return nil, fmt.Errorf("%w at %s cannot be reached: %s", ErrSync, addr, lastReason(err))
 	}
+	return newClient(ctx, conn, addr, s), nil
+}
+
+func newClient(ctx context.Context, conn *websocket.Conn, addr string, s scope) *client {
 	conn.SetReadLimit(maxMessage)
 	c := &client{scope: s, addr: addr, conn: conn, read: make(chan struct{}), open: map[string]*call{}}
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
-	go c.responses()
-	return c, nil
+	var reading context.Context
+	reading, c.cut = context.WithCancel(context.Background())
+	go c.responses(reading)
+	return c
 }
 
 // lastReason is the innermost of an error's reasons, as the outer ones repeat the request.
@@ -74,7 +81,7 @@ func (c *client) Lost() context.Context { return c.ctx }
 // Close leaves the service.
 func (c *client) Close() error {
 	c.end(fmt.Errorf("%w: this client has left it", ErrSync))
-	enough := time.AfterFunc(leaving, func() { c.conn.CloseNow() })
+	enough := time.AfterFunc(leaving, c.cut)
 	defer enough.Stop()
 	c.conn.Close(websocket.StatusNormalClosure, "")
 	<-c.read
@@ -82,11 +89,12 @@ func (c *client) Close() error {
 }
 
 // responses hands out what comes until the connection ends.
-func (c *client) responses() {
+func (c *client) responses(ctx context.Context) {
 	defer close(c.read)
+	defer c.cut()
 	defer c.conn.CloseNow()
 	for {
-		_, text, err := c.conn.Read(context.Background())
+		_, text, err := c.conn.Read(ctx)
 		if err != nil {
 			c.end(fmt.Errorf("%w at %s was lost: %w", ErrSync, c.addr, err))
 			return

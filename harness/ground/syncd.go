@@ -92,6 +92,11 @@ func (h *hub) connection(ctx context.Context, conn *websocket.Conn) {
 			return
 		}
 		if c.message(text) != nil {
+			c.handlers.Go(func() { // Close gives the client 5 s to answer; a read that ctx ends gives it no longer than we live
+				for err := error(nil); err == nil; {
+					_, _, err = conn.Read(ctx)
+				}
+			})
 			conn.Close(websocket.StatusInvalidFramePayloadData, "a request as JSON was expected")
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -43,6 +44,70 @@ func TestServiceRefusesWhatItCannotDo(t *testing.T) {
 	require.NoError(t, conn.Write(t.Context(), websocket.MessageText, []byte(`no JSON`)))
 	_, _, err = conn.Read(t.Context())
 	assert.Equal(t, websocket.StatusInvalidFramePayloadData, websocket.CloseStatus(err))
+}
+
+// pipes is a listener without sockets, for the clock of a test.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// dial connects to whoever listens.
+func (p pipes) dial(t *testing.T) *websocket.Conn {
+	ours, theirs := net.Pipe()
+	p <- theirs
+	conn, _, err := websocket.Dial(t.Context(), "ws://pipe", &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return ours, nil }}}})
+	require.NoError(t, err)
+	return conn
+}
+
+// TestNobodyWaitsForTheDeaf: neither the service for a client that it has refused, nor a client for a service that hangs, waits
+// for as long as the other may take to say goodbye.
+func TestNobodyWaitsForTheDeaf(t *testing.T) {
+	t.Run("service", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := make(pipes)
+			ctx, cancel := context.WithCancel(t.Context())
+			served := make(chan error)
+			go func() { served <- ServeSync(ctx, p) }()
+			conn := p.dial(t)
+			require.NoError(t, conn.Write(t.Context(), websocket.MessageText, []byte("no JSON")))
+			synctest.Wait()
+			began := time.Now()
+			cancel()
+			require.NoError(t, <-served)
+			assert.Zero(t, time.Since(began))
+			conn.CloseNow()
+		})
+	})
+	t.Run("client", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := make(pipes)
+			hung := make(chan struct{})
+			server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				conn, err := websocket.Accept(w, r, nil)
+				if assert.NoError(t, err) {
+					<-hung
+					conn.CloseNow()
+				}
+			})}
+			go server.Serve(p)
+			c := newClient(t.Context(), p.dial(t), "pipe", scopeOf(aRun))
+			began := time.Now()
+			require.NoError(t, c.Close())
+			assert.Equal(t, leaving, time.Since(began))
+			close(hung)
+			server.Close()
+		})
+	})
 }
 
 // TestRequestIsTestgrounds: what we write is what Testground's own service reads.
