@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--versions) versions=yes ;;
 	--composition)
-		[ $# -gt 1 ] || { echo "testground.sh: --composition: a file was expected" >&2; exit 2; }
+		[ -f "${2:-}" ] || { echo "testground.sh: --composition ${2:-}: a file was expected" >&2; exit 2; }
 		compositions+=("$2")
 		shift
 		;;
@@ -41,6 +41,12 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+case $N in
+'' | 0* | *[!0-9]*)
+	echo "testground.sh: N=$N: a number of instances was expected" >&2
+	exit 2
+	;;
+esac
 [ ${#compositions[@]} -gt 0 ] || compositions=("$root/plans/testground/implementations.toml")
 [ $versions = no ] || compositions+=("$root/plans/testground/versions.toml")
 
@@ -61,16 +67,17 @@ jobs=() # process groups
 kept=
 kadbench=$work/kadbench
 export TESTGROUND_HOME=$work/home TMPDIR=$work/tmp
-mkdir -p "$TESTGROUND_HOME/plans/kadbench" "$TMPDIR"
+mkdir -p "$TESTGROUND_HOME/plans/kadbench" "$TMPDIR" "$work/runs"
 clean() {
-	trap - EXIT INT TERM HUP
+	trap - EXIT
+	trap '' INT TERM HUP # who presses Ctrl-C twice leaves nothing behind either
 	# The instances are in the daemon's group: ended by itself, it would leave them behind.
 	local group
 	for group in "${jobs[@]}"; do kill -TERM -- "-$group" 2>/dev/null || true; done
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		alive=no
 		for group in "${jobs[@]}"; do if kill -0 -- "-$group" 2>/dev/null; then alive=yes; fi; done
-		[ $alive = yes ] || break
+		[ "$alive" = yes ] || break
 		sleep 0.2
 	done
 	for group in "${jobs[@]}"; do kill -KILL -- "-$group" 2>/dev/null || true; done
@@ -169,23 +176,25 @@ await daemon $daemon_port
 # and if our own reader of outputs finds the same.
 failed=0
 run() {
-	local name=$1 began=$SECONDS rc=0 dir succeeded=0 read=0
+	local name=$1 began=$SECONDS rc=0 dir succeeded=0 read=0 n=2
 	shift
-	during "$testground" run "$@" >"$work/$name.log" 2>&1 || rc=$?
+	while [ -e "$work/runs/$name.log" ]; do name=$name-$n n=$((n + 1)); done # a composition may be run twice
+	local to=$work/runs/$name
+	during "$testground" run "$@" >"$to.log" 2>&1 || rc=$?
 	dir=$(find "$TESTGROUND_HOME/data/outputs/local_exec/kadbench" -mindepth 1 -maxdepth 1 -type d 2>/dev/null || true)
 	if [ -n "$dir" ]; then
-		mv "$dir" "$work/$name" # the next run finds the place empty
-		succeeded=$(cat "$work/$name"/*/*/run.out | grep -c '"success_event"' || true)
-		"$kadbench" testground --read "$work/$name" >"$work/$name.txt" 2>&1 || read=$?
-		sed '/^outputs /d; s/^/      /' "$work/$name.txt"
-		[ -z "${OUT:-}" ] || { mkdir -p "$OUT" && cp -R "$work/$name" "$work/$name.log" "$OUT"; }
+		mv "$dir" "$to" # the next run finds the place empty
+		succeeded=$(cat "$to"/*/*/run.out | grep -c '"success_event"' || true)
+		"$kadbench" testground --read "$to" >"$to.txt" 2>&1 || read=$?
+		sed '/^outputs /d; s/^/      /' "$to.txt"
+		[ -z "${OUT:-}" ] || { mkdir -p "$OUT" && cp -R "$to" "$to.log" "$OUT"; }
 	fi
 	if [ $rc -eq 0 ] && [ "$succeeded" -eq "$N" ] && [ $read -eq 0 ]; then
 		printf 'ok    %s: %s instances, %s s\n\n' "$name" "$N" $((SECONDS - began))
 		return
 	fi
 	failed=1 kept=yes
-	grep -E '(FAIL|ERROR|CRASH|INCOMPLETE|WARN|rror)' "$work/$name.log" | tail -n 25 | sed 's/^/      /' || true
+	{ grep -E '(FAIL|ERROR|CRASH|INCOMPLETE|WARN|rror)' "$to.log" || cat "$to.log"; } | tail -n 25 | sed 's/^/      /'
 	printf 'FAIL  %s: testground ended with %s, our reader of its outputs with %s, and %s of %s instances succeeded\n\n' \
 		"$name" $rc $read "$succeeded" "$N"
 }
