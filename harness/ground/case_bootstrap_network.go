@@ -20,6 +20,7 @@ var bootstrapNetwork = &Case{
 		Param{"lookups", "int", "", "2", "For how many others an instance looks, to prove that the network is one."},
 		minSuccess, minRecall, maxP99("lookup_ms"),
 	),
+	Fits: fits,
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		least, n := p.in.Params.Int("min_table"), p.in.Params.Int("lookups")
 		switch {

@@ -23,6 +23,7 @@ var churn = &Case{
 		Param{"lookups", "int", "", "3", "How many an instance does in a round."},
 		minSuccess, Param{"min_recall", "float", "", "0.8", "The mean share of the true answers that must be found."}, maxP99("lookup_ms"),
 	),
+	Fits: fits,
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		rounds, leave, lookups := p.in.Params.Int("rounds"), p.in.Params.Float("leave"), p.in.Params.Int("lookups")
 		switch {

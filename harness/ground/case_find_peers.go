@@ -19,6 +19,7 @@ var findPeers = &Case{
 		Param{"n_find_peers", "int", "peers", "5", "How many an instance looks for."},
 		minSuccess, maxP99("lookup_ms"),
 	),
+	Fits: fits,
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		n := p.in.Params.Int("n_find_peers")
 		if n < 1 {

@@ -18,6 +18,7 @@ var findProviders = &Case{
 		Param{"search_records", "int", "keys", "5", "For how many keys of others an instance looks."},
 		minSuccess, minRecall, maxP99("lookup_ms"),
 	),
+	Fits: fits,
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		count, searched, err := p.recordCounts()
 		if err != nil {

@@ -15,6 +15,7 @@ var getClosestPeers = &Case{
 		Param{"lookups", "int", "", "5", "How many an instance does, one after the other."},
 		minSuccess, minRecall, maxP99("lookup_ms"),
 	),
+	Fits: fits,
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		n := p.in.Params.Int("lookups")
 		if n < 1 {

@@ -19,6 +19,7 @@ var provideStress = &Case{
 		Param{"search_records", "int", "keys", "10", "For how many keys of others an instance looks."},
 		minSuccess, minRecall, maxP99("provide_ms"),
 	),
+	Fits: fits,
 	Run: onNetwork("provide_ms", func(ctx context.Context, p *party) error {
 		count, searched, err := p.recordCounts()
 		if err != nil {

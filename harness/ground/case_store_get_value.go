@@ -16,6 +16,7 @@ var storeGetValue = &Case{
 		Param{"search_records", "int", "records", "5", "How many of other instances it gets."},
 		minSuccess, maxP99("get_ms"),
 	),
+	Fits: fits,
 	Run: onNetwork("get_ms", func(ctx context.Context, p *party) error {
 		count, searched, err := p.recordCounts()
 		if err != nil {

@@ -155,6 +155,12 @@ func (s *settings) spread(count int) time.Duration {
 	return time.Duration(min(within, float64(s.timeout/2)))
 }
 
+// fits is what all cases on a network ask of their parameters, where there is no sidecar.
+func fits(p Params) error {
+	_, err := readSettings(p, false)
+	return err
+}
+
 // refuse is the error of a value that cannot be.
 func refuse(p Params, name, expected string) error {
 	return fmt.Errorf("parameter %s %q, expected %s", name, p[name], expected)

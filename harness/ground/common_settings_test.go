@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/harness/run"
 )
 
 // TestSpread: the time in which operations begin grows with the instances, faster when they are many, and leaves half of the
@@ -21,6 +23,18 @@ func TestSpread(t *testing.T) {
 	assert.Zero(t, s.spread(10_000))
 	s.pace = 1 << 62
 	assert.Equal(t, 270*time.Second, s.spread(10_000))
+}
+
+// TestUnfitSettingsAreUsage: what a case on a network cannot work with is refused before anything begins.
+func TestUnfitSettingsAreUsage(t *testing.T) {
+	for _, c := range Cases() {
+		if c == conformance {
+			continue
+		}
+		err := Config{Case: c.Name, Out: t.TempDir(), Params: map[string]string{"kind": "rust"}}.Check()
+		assert.ErrorContains(t, err, "usage: parameter kind: ", c.Name)
+		assert.Equal(t, 2, run.ExitCode(err))
+	}
 }
 
 // TestPhasesAreSpread: the instances do not begin all at once when they come out of the barrier between two phases. A pause is

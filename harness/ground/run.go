@@ -124,6 +124,9 @@ func (c Config) seats() ([]*seat, error) {
 		}
 		maps.Copy(given, g.Params)
 		params, err := of.Parse(given)
+		if err == nil && of.Fits != nil {
+			err = of.Fits(params)
+		}
 		if err != nil {
 			return wrong("%v", err)
 		}
