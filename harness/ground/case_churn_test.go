@@ -7,6 +7,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestSeeds are the first servers; every third member is a client.
+func TestSeeds(t *testing.T) {
+	p := &party{set: settings{seeds: 3}, members: crowd(t, 1, 9)}
+	var seeds []int
+	for seq := 1; seq <= 9; seq++ {
+		if p.isSeed(seq) {
+			seeds = append(seeds, seq)
+		}
+	}
+	assert.Equal(t, []int{1, 2, 4}, seeds)
+}
+
 // TestSchedule: every instance computes the same; seeds stay; who leaves is away in the next round and returns in the one
 // after it; and as many leave as should.
 func TestSchedule(t *testing.T) {
