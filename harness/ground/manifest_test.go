@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -84,6 +85,25 @@ func TestManifestIsRead(t *testing.T) {
 		require.NoError(t, err)
 		for _, p := range c.Params {
 			assert.Equal(t, p.Default, parsed[p.Name], "%s %s", c.Name, p.Name)
+		}
+	}
+}
+
+// TestPlanIsWhole: what Testground does not send to its daemon is nothing that the plan is built of; and the part of its SDK that
+// opens a port for anybody to ask (run, at 0.0.0.0:6060) is none of it either.
+func TestPlanIsWhole(t *testing.T) {
+	text, err := os.ReadFile(root(".testgroundignore"))
+	require.NoError(t, err)
+	out, err := exec.Command("go", "list", "-C", root(), "-deps", "-f", "{{.ImportPath}} {{.Dir}}", "./cmd/kadbench").Output()
+	require.NoError(t, err)
+	require.Contains(t, string(out), "github.com/testground/sdk-go/runtime ")
+	assert.NotContains(t, string(out), "github.com/testground/sdk-go/run ")
+	at, err := filepath.Abs(root())
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if dir := strings.TrimSpace(line); strings.HasPrefix(dir, "/") {
+			assert.NotContains(t, string(out), " "+at+dir+"\n", dir)
+			assert.NotContains(t, string(out), " "+at+dir+"/", dir)
 		}
 	}
 }
