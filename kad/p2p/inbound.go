@@ -35,7 +35,7 @@ type inbound struct {
 type inboundConn struct {
 	peer    []byte // its binary id
 	streams []*inboundStream
-	serving chan struct{} // one place for each request that is being served
+	serving places // one for each request that is being served
 }
 
 // inboundStream is one stream, served by one goroutine: any number of requests, one after another.
@@ -123,9 +123,9 @@ func (in *inbound) admit(s network.Stream) *inboundStream {
 	c := in.conns[s.Conn()]
 	if c == nil {
 		c = &inboundConn{
-			peer:    []byte(s.Conn().RemotePeer()),
-			serving: make(chan struct{}, in.n.limits.InboundRequests),
+			peer: []byte(s.Conn().RemotePeer()),
 		}
+		c.serving.init(in.n.limits.InboundRequests, in.n.limits.InboundStreams)
 		in.conns[s.Conn()] = c
 	}
 	if len(c.streams) >= in.n.limits.InboundStreams {
@@ -163,15 +163,13 @@ func (st *inboundStream) serve() (clean bool) {
 		if _, err := st.r.Peek(1); err != nil {
 			return err == io.EOF
 		}
-		select {
-		case st.conn.serving <- struct{}{}:
-		case <-st.n.ctx.Done():
+		if !st.conn.serving.take(st.n.ctx.Done()) {
 			return false
 		}
 		x := exchanges.Get().(*exchange)
 		ok := st.exchange(x)
 		x.release()
-		<-st.conn.serving
+		st.conn.serving.give()
 		if !ok {
 			return false
 		}
