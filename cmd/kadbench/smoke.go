@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/kadbench/kadbench/harness/run"
 	"github.com/kadbench/kadbench/plans"
@@ -17,7 +16,7 @@ type smokeCmd struct {
 }
 
 func (s *smokeCmd) Run(a *app) error {
-	ids, err := smokeCases()
+	ids, err := plans.Smoke()
 	if err != nil {
 		return err
 	}
@@ -37,20 +36,4 @@ next:
   %[1]s doctor                   what else can be checked here
 `, self())
 	})
-}
-
-// smokeCases are the ids in plans/smoke.txt, one a line; # opens a comment.
-func smokeCases() ([]string, error) {
-	text, err := plans.FS.ReadFile("smoke.txt")
-	if err != nil {
-		return nil, fmt.Errorf("plans carried in the binary: %w", err)
-	}
-	var ids []string
-	for line := range strings.Lines(string(text)) {
-		line, _, _ = strings.Cut(line, "#")
-		if id := strings.TrimSpace(line); id != "" {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
 }

@@ -1,6 +1,10 @@
 package bench
 
-import "time"
+import (
+	"time"
+
+	"github.com/kadbench/kadbench/internal/usage"
+)
 
 // meter takes the processor time of the server, of this process, and of the whole machine at both ends of the span.
 type meter struct {
@@ -18,7 +22,7 @@ type reading struct {
 
 func (m *meter) read() (r reading) {
 	r.at = time.Now()
-	r.own = ownCPU()
+	r.own = usage.CPU()
 	if m.turn.CPU != nil {
 		var err error
 		r.server, err = m.turn.CPU()

@@ -8,15 +8,6 @@ import (
 	"time"
 )
 
-// ownCPU is the processor time of this process.
-func ownCPU() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // tick is that of /proc/stat, on every architecture that Go runs on.
 const tick = 10 * time.Millisecond
 

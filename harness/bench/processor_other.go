@@ -5,8 +5,6 @@ package bench
 import "time"
 
 // Elsewhere than on Linux nobody is asked what processors did.
-func ownCPU() time.Duration { return 0 }
-
 func machineCPU() (time.Duration, int, bool) { return 0, 0, false }
 
 func nap(d time.Duration) { time.Sleep(d) }

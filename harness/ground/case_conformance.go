@@ -120,7 +120,7 @@ func suite(in *Instance) (cfg run.Config, err error) {
 	switch cases := in.Params.Text("cases"); cases {
 	case "all":
 	case "smoke":
-		if cfg.Cases, err = smoke(); err != nil {
+		if cfg.Cases, err = plans.Smoke(); err != nil {
 			return cfg, err
 		}
 	default:
@@ -170,16 +170,4 @@ func judged(ctx context.Context, in *Instance, cfg run.Config) error {
 		return fmt.Errorf("conformance: %w: %d of %d cases (%s), expected none", err, len(failed), len(run.Select(&cfg)), strings.Join(failed, ", "))
 	}
 	return nil
-}
-
-// smoke are the ids of the smoke cases, one a line; # opens a comment.
-func smoke() (ids []string, err error) {
-	text, err := plans.FS.ReadFile("smoke.txt")
-	for line := range strings.Lines(string(text)) {
-		line, _, _ = strings.Cut(line, "#")
-		if id := strings.TrimSpace(line); id != "" {
-			ids = append(ids, id)
-		}
-	}
-	return ids, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kadbench/kadbench/harness/network"
 	"github.com/kadbench/kadbench/harness/run"
+	"github.com/kadbench/kadbench/plans"
 )
 
 // play runs a case with its instances as goroutines.
@@ -102,7 +103,7 @@ func TestConformance(t *testing.T) {
 		}
 		return total
 	}
-	ids, err := smoke()
+	ids, err := plans.Smoke()
 	require.NoError(t, err)
 	assert.EqualValues(t, 2*len(ids), sum("cases_passed")+sum("cases_warned")+sum("cases_unsupported"), "each case once for each implementation")
 	assert.Greater(t, sum("cases_passed"), float64(len(ids)))

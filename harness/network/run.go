@@ -12,6 +12,7 @@ import (
 	"github.com/kadbench/kadbench/harness/record"
 	"github.com/kadbench/kadbench/harness/sim"
 	"github.com/kadbench/kadbench/harness/target"
+	"github.com/kadbench/kadbench/internal/usage"
 	"github.com/kadbench/kadbench/kad"
 )
 
@@ -276,7 +277,7 @@ func (r *run) processorTime() time.Duration {
 	sum := r.used
 	r.mu.Unlock()
 	if r.cfg.here() {
-		sum += processorTime()
+		sum += usage.CPU()
 	}
 	for _, m := range r.members {
 		if n, _ := m.there(); n != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/kadbench/kadbench/harness/sim"
+	"github.com/kadbench/kadbench/internal/usage"
 )
 
 // sampled is how many nodes' tables a sample looks at, at the most: a table is a copy of some hundred ids.
@@ -106,5 +107,5 @@ func (r *run) take(before stock) {
 	}
 	heap := float64(now.heap) - float64(before.heap)
 	cost.Heap, cost.Goroutines = each(heap, up), each(float64(now.goroutines-before.goroutines), up)
-	r.result.PeakRSS, r.result.Heap = peakMemory(), uint64(max(0, heap))
+	r.result.PeakRSS, r.result.Heap = usage.PeakMemory(), uint64(max(0, heap))
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kadbench/kadbench/internal/usage"
 	"github.com/kadbench/kadbench/kad"
 )
 
@@ -151,7 +152,7 @@ func (c *Config) kademlia(mode kad.Mode) kad.Config {
 // windows and returns what there is, Stopped set.
 func (w *World) Run(ctx context.Context) (*Result, error) {
 	w.ready = time.Now()
-	cpu := processorTime()
+	cpu := usage.CPU()
 	team := newTeam(w)
 	defer team.dismiss()
 	for w.panicked == nil {
@@ -174,9 +175,9 @@ func (w *World) Run(ctx context.Context) (*Result, error) {
 		w.samples.take(w)
 	}
 	w.finish()
-	w.result.CPU = processorTime() - cpu
+	w.result.CPU = usage.CPU() - cpu
 	w.result.Ran = time.Since(w.ready)
-	w.result.PeakRSS = peakRSS()
+	w.result.PeakRSS = usage.PeakMemory()
 	return &w.result, w.panicked
 }
 
