@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -71,10 +70,7 @@ func (c *casesCmd) Run(a *app) error {
 		lines = append(lines, describe(p, cfg.Profile))
 	}
 	if c.JSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(lines)
+		return printJSON(a.stdout, lines)
 	}
 	widest := 0
 	for _, l := range lines {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -39,10 +38,7 @@ func (c *casesCmd) coverage(a *app, chosen []*plan.Plan) error {
 		for _, e := range cover.Catalogue {
 			entries = append(entries, entryLine{e.ID, e.Group, list(e.Cases), e.Reason})
 		}
-		enc := json.NewEncoder(a.stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"clauses": demands, "catalogue": entries})
+		return printJSON(a.stdout, map[string]any{"clauses": demands, "catalogue": entries})
 	}
 	width := a.width()
 	if width <= 0 {

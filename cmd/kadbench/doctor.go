@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"runtime"
@@ -57,10 +56,7 @@ func (d *doctorCmd) Run(a *app) error {
 		}
 	}
 	if d.JSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if jsonErr := enc.Encode(findings); jsonErr != nil {
+		if jsonErr := printJSON(a.stdout, findings); jsonErr != nil {
 			return jsonErr
 		}
 		return err

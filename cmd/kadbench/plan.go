@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -157,10 +156,7 @@ func (c *planLintCmd) print(w io.Writer, all plan.Errors) error {
 	for _, e := range all {
 		list = append(list, complaint{e.Pos.File, e.Pos.Line, e.What, e.Msg, e.Warning})
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(list)
+	return printJSON(w, list)
 }
 
 // planExplainCmd tells a plan in prose.
@@ -221,10 +217,7 @@ func (c *planVerbsCmd) Run(a *app) error {
 				object[t.name] = append(object[t.name], row(r))
 			}
 		}
-		enc := json.NewEncoder(a.stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(object)
+		return printJSON(a.stdout, object)
 	}
 	for i, t := range tables {
 		if i > 0 {

@@ -2,13 +2,10 @@ package main
 
 import (
 	"bufio"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -22,7 +19,6 @@ import (
 	"github.com/kadbench/kadbench/harness/run"
 	"github.com/kadbench/kadbench/harness/sim"
 	"github.com/kadbench/kadbench/kad"
-	"github.com/kadbench/kadbench/plans"
 )
 
 // simCmd simulates networks.
@@ -268,31 +264,12 @@ func (c *simCmd) repeatCommand(p *plan.Plan, at string, seed uint64) string {
 
 // list shows the simulations carried in the binary.
 func (c *simCmd) list(a *app) error {
-	found, err := plan.LoadAll(plans.FS, "sim", "plans/")
+	rows, err := carriedPlans("sim")
 	if err != nil {
-		return fmt.Errorf("plans carried in the binary: %w", err)
+		return err
 	}
-	type row struct {
-		Plan  string `json:"plan"`
-		Nodes int    `json:"nodes"` // of the largest world
-		Runs  int    `json:"runs"`
-		About string `json:"about"`
-	}
-	var rows []row
-	for _, p := range found {
-		r := row{Plan: p.Header.ID, Runs: len(p.Simulations())}
-		for _, s := range p.Simulations() {
-			r.Nodes = max(r.Nodes, s.World.Nodes)
-		}
-		r.About, _, _ = strings.Cut(p.Prose, "\n")
-		rows = append(rows, r)
-	}
-	slices.SortStableFunc(rows, func(x, y row) int { return cmp.Compare(path.Base(x.Plan), path.Base(y.Plan)) })
 	if c.JSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(rows)
+		return printJSON(a.stdout, rows)
 	}
 	for _, r := range rows {
 		times := ""

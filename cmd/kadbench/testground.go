@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -243,10 +242,7 @@ func (c *testgroundCmd) list(a *app) error {
 		return usage("%v", err)
 	}
 	if c.JSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(all)
+		return printJSON(a.stdout, all)
 	}
 	for _, e := range all {
 		fmt.Fprintf(a.stdout, "%s  %d to %d instances, %d by default\n  %s\n", e.Case, e.Min, e.Max, e.Default, e.About)
