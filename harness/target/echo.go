@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -60,14 +59,7 @@ var echoHello = Hello{
 func (e *Echo) Do(_ context.Context, method string, params json.RawMessage) (any, error) {
 	switch method {
 	case "hello":
-		var p HelloParams
-		if err := Params(params, &p); err != nil {
-			return nil, err
-		}
-		if p.Version != Version {
-			return nil, BadParam("version", fmt.Sprintf("%d: expected %d", p.Version, Version))
-		}
-		return echoHello, nil
+		return helloTo(params, echoHello)
 	case "start":
 		var p StartParams
 		if err := Params(params, &p); err != nil {

@@ -54,18 +54,23 @@ func methodNames() (names []string) {
 	return names
 }
 
+// helloTo says hello to whoever speaks our version of the protocol.
+func helloTo(params json.RawMessage, h Hello) (any, error) {
+	var p HelloParams
+	if err := Params(params, &p); err != nil {
+		return nil, err
+	}
+	if p.Version != Version {
+		return nil, BadParam("version", fmt.Sprintf("%d: expected %d", p.Version, Version))
+	}
+	return h, nil
+}
+
 // Do implements Handler.
 func (r *Ref) Do(ctx context.Context, method string, params json.RawMessage) (any, error) {
 	switch method {
 	case "hello":
-		var p HelloParams
-		if err := Params(params, &p); err != nil {
-			return nil, err
-		}
-		if p.Version != Version {
-			return nil, BadParam("version", fmt.Sprintf("%d: expected %d", p.Version, Version))
-		}
-		return refHello, nil
+		return helloTo(params, refHello)
 	case "start":
 		var p StartParams
 		if err := Params(params, &p); err != nil {
