@@ -32,76 +32,83 @@ var ownMaximum = []plan.Need{
 	{Figure: "errors", Op: plan.OpLess, Unit: plan.UnitShare, Value: 1000, Text: "errors<0.1%"},
 }
 
-// highest seeks, for each target, the highest rate at which all needs hold: it doubles the rate until one is missed, or
-// halves it until all hold, and then halves the distance.
+// highest seeks the highest rate of each target at which all needs hold.
 func (c *BenchConfig) highest(ctx context.Context, p benchPoint, all []*server, report *BenchReport) error {
 	needs := p.world.Needs
 	if len(needs) == 0 {
 		needs = ownMaximum
 	}
 	needs = needsOf(needs, false)
-	began := time.Now()
+	began, first := time.Now(), 0.0
 	for i, s := range all {
-		m := record.Measured{}
-		held, missed := 0.0, 0.0 // the highest rate that held, the lowest that did not; 0: none yet
-		span := s.driver.Warmup + s.driver.Span
-		rate := rateAt(s.driver.Load, span)
-		var best *server
-		for try := 1; try <= maxTries && rate >= 1 && rate <= maxRate; try++ {
-			one := &server{target: s.target, bench: s.bench, table: s.table, driver: s.driver}
-			one.driver.Closed = false
-			one.driver.Load = atRate(s.driver.Load, rate, span)
-			if _, err := c.turn(ctx, one, p, try, began); err != nil {
-				return err
-			}
-			var got []record.NeedGot
-			for _, n := range needs {
-				got = append(got, one.need(n))
-			}
-			why, bad := missedOf(got)
-			if t := one.turns[0]; !bad && t.PerSecond < keptUp*t.Offered {
-				// A bound on latency that is loose beside a short turn holds while the requests only pile up.
-				why, bad = fmt.Sprintf("%.0f of %.0f requests a second were answered", t.PerSecond, t.Offered), true
-			}
-			m.Tries = append(m.Tries, record.Try{Rate: rate, Held: !bad, Why: why})
-			if bad {
-				missed = rate
-			} else {
-				held, best = rate, one
-			}
-			if !bad || held == 0 {
-				m.Needs = got
-			}
-			switch {
-			case missed == 0:
-				rate *= 2
-			case held == 0:
-				rate /= 2
-			case missed/held <= narrow:
-				rate = 0
-			default:
-				rate = (held + missed) / 2
-			}
+		m, err := c.seek(ctx, p, s, needs, began)
+		if err != nil {
+			return err
 		}
-		if best == nil {
-			best = &server{target: s.target, bench: s.bench, driver: s.driver}
+		switch {
+		case i == 0:
+			first = *m.Max
+		case first > 0:
+			q := *m.Max / first
+			m.Against = &record.Against{Target: all[0].bench.Target, Rate: record.Spread{Median: q, Low: q, High: q, Min: q, Max: q, N: 1}}
 		}
-		out := best.measured()
-		out.Max, out.Tries, out.Needs = &held, m.Tries, m.Needs
-		if held == 0 {
-			out.Error = "at no rate did all needs hold"
-		}
-		if i > 0 && len(report.Measured) > 0 {
-			if first := report.Measured[len(report.Measured)-i]; first.Max != nil && *first.Max > 0 {
-				q := held / *first.Max
-				out.Against = &record.Against{Target: all[0].bench.Target, Rate: record.Spread{Median: q, Low: q, High: q, Min: q, Max: q, N: 1}}
-			}
-		}
-		if err := c.finish(out, report); err != nil {
+		if err := c.finish(m, report); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// seek doubles the rate until a need is missed, or halves it until all hold, and then halves the distance.
+func (c *BenchConfig) seek(ctx context.Context, p benchPoint, s *server, needs []plan.Need, began time.Time) (record.Measured, error) {
+	held, missed := 0.0, 0.0 // the highest rate that held, the lowest that did not; 0: none yet
+	span := s.driver.Warmup + s.driver.Span
+	rate := rateAt(s.driver.Load, span)
+	best := &server{target: s.target, bench: s.bench, driver: s.driver}
+	var tries []record.Try
+	var of []record.NeedGot // the needs at the highest rate that held, or else at the lowest
+	for try := 1; try <= maxTries && rate >= 1 && rate <= maxRate; try++ {
+		one := &server{target: s.target, bench: s.bench, table: s.table, driver: s.driver}
+		one.driver.Closed = false
+		one.driver.Load = atRate(s.driver.Load, rate, span)
+		if err := c.turn(ctx, one, p, try, began); err != nil {
+			return record.Measured{}, err
+		}
+		var got []record.NeedGot
+		for _, n := range needs {
+			got = append(got, one.need(n))
+		}
+		why, bad := missedOf(got)
+		if t := one.turns[0]; !bad && t.PerSecond < keptUp*t.Offered {
+			// A bound on latency that is loose beside a short turn holds while the requests only pile up.
+			why, bad = fmt.Sprintf("%.0f of %.0f requests a second were answered", t.PerSecond, t.Offered), true
+		}
+		tries = append(tries, record.Try{Rate: rate, Held: !bad, Why: why})
+		if bad {
+			missed = rate
+		} else {
+			held, best = rate, one
+		}
+		if !bad || held == 0 {
+			of = got
+		}
+		switch {
+		case missed == 0:
+			rate *= 2
+		case held == 0:
+			rate /= 2
+		case missed/held <= narrow:
+			rate = 0
+		default:
+			rate = (held + missed) / 2
+		}
+	}
+	m := best.measured()
+	m.Max, m.Tries, m.Needs = &held, tries, of
+	if held == 0 {
+		m.Error = "at no rate did all needs hold"
+	}
+	return m, nil
 }
 
 // rateAt is the rate that a search begins with: the mean of what all lines ask for together.

@@ -17,7 +17,7 @@ const again = 3
 
 // servers loads the targets of one point in turn, round after round (A B A B …), so that what else the machine does hits
 // all of them alike. All stay up from the first round to the last.
-func (c *BenchConfig) servers(ctx context.Context, p benchPoint, report *BenchReport) (err error) {
+func (c *BenchConfig) servers(ctx context.Context, p benchPoint, report *BenchReport) error {
 	var all []*server
 	defer func() {
 		for _, s := range all {
@@ -46,7 +46,7 @@ func (c *BenchConfig) servers(ctx context.Context, p benchPoint, report *BenchRe
 	began := time.Now()
 	for round := 1; round <= all[0].bench.Rounds; round++ {
 		for _, s := range all {
-			if _, err := c.turn(ctx, s, p, round, began); err != nil {
+			if err := c.turn(ctx, s, p, round, began); err != nil {
 				return err
 			}
 		}
@@ -111,7 +111,7 @@ func (c *BenchConfig) compareTables(all []*server) error {
 }
 
 // turn loads one target once, and again while others keep the machine busy.
-func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round int, began time.Time) (*bench.Result, error) {
+func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round int, began time.Time) error {
 	limit := c.Foreign
 	if limit == 0 {
 		limit = DefaultForeign
@@ -130,12 +130,12 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 		r, err := c.loadOnce(ctx, s, round*(again+1)+try)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil, ctx.Err()
+				return ctx.Err()
 			}
 			if errors.Is(err, bench.ErrConfig) {
-				return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+				return fmt.Errorf("%w: %w", ErrUsage, err)
 			}
-			return nil, fmt.Errorf("%w %s: %w", ErrTarget, s.bench.Target, err)
+			return fmt.Errorf("%w %s: %w", ErrTarget, s.bench.Target, err)
 		}
 		turn := record.Turn{Number: s.bench.Number, Round: round, At: at, Tally: tallyOf(r)}
 		if !s.driver.Closed {
@@ -146,7 +146,7 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 			turn.Void = fmt.Sprintf("others kept %.0f %% of the processors busy", 100*r.Foreign)
 		}
 		if err := c.write(record.Entry{Type: record.TypeTurn, Turn: &turn}); err != nil {
-			return nil, err
+			return err
 		}
 		e.Again, e.Ended, e.Elapsed, e.PerSecond = turn.Void, true, e.Span, turn.PerSecond
 		c.tell(e)
@@ -155,7 +155,7 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 		}
 		s.turns = append(s.turns, turn)
 		merge(&s.sum, r)
-		return r, nil
+		return nil
 	}
 }
 

@@ -309,7 +309,7 @@ func TestDiedUnderLoad(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	_, err = c.turn(t.Context(), s, points[0], 1, time.Now())
+	err = c.turn(t.Context(), s, points[0], 1, time.Now())
 	assert.ErrorIs(t, err, ErrTarget)
 	assert.ErrorContains(t, err, "dying: its process ended under the load")
 	assert.NotErrorIs(t, err, context.Canceled)
