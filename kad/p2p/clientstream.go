@@ -47,7 +47,7 @@ type clientStream struct {
 	// Guarded by outbound.mu.
 	rested time.Time // since when it rests
 	timer  *time.Timer
-	ended  bool // the reader has ended: it must not rest
+	ended  bool // it ends, or its reader has: it must not rest
 }
 
 // finish ends a stream on which nothing is asked, and waits until the peer has ended it too, or its time is up.

@@ -85,9 +85,7 @@ func (o *outbound) keep(st *clientStream) (kept, crowded bool, surplus *clientSt
 	o.resting = append(o.resting, st)
 	if len(o.resting) > maxResting {
 		surplus = o.resting[0]
-		o.rouse(surplus)
-		surplus.ended = true
-		o.forget(surplus.peer, o.queue(surplus.peer))
+		o.retire(surplus)
 	}
 	return true, false, surplus
 }
@@ -103,6 +101,13 @@ func (o *outbound) rouse(st *clientStream) {
 		q.idle = slices.Delete(q.idle, i, i+1)
 		st.timer.Stop()
 	}
+}
+
+// retire is rouse for a stream that rests no more, since it ends. o.mu is held.
+func (o *outbound) retire(st *clientStream) {
+	st.ended = true
+	o.rouse(st)
+	o.forget(st.peer, o.queue(st.peer))
 }
 
 // crowded says whether more than half of the streams that a peer may allow are open. o.mu is held.
@@ -143,9 +148,7 @@ func (o *outbound) busy(p peer.ID) bool {
 func (st *clientStream) drop() {
 	o := st.o
 	o.mu.Lock()
-	st.ended = true
-	o.rouse(st)
-	o.forget(st.peer, o.queue(st.peer))
+	o.retire(st)
 	o.mu.Unlock()
 	st.discard()
 }

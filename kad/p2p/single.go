@@ -129,9 +129,7 @@ func (o *outbound) vacated(c network.Conn) bool {
 		}
 	}
 	for _, st := range resting {
-		o.rouse(st)
-		st.ended = true
-		o.forget(st.peer, o.queue(st.peer))
+		o.retire(st)
 	}
 	o.mu.Unlock()
 	for _, st := range resting {
