@@ -1,6 +1,8 @@
 package target
 
 import (
+	"bufio"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,6 +108,10 @@ func TestImageFailures(t *testing.T) {
 	before := len(calls())
 	p, err := OpenPipes(parse("image:hangs"))
 	require.NoError(t, err)
+	_, err = io.WriteString(p.In, `{"jsonrpc":"2.0","id":1,"method":"hello"}`+"\n")
+	require.NoError(t, err)
+	_, err = bufio.NewReader(p.Out).ReadString('\n')
+	require.NoError(t, err, "it runs, so the call of run has been noted")
 	p.Kill()
 	<-p.Exited
 	require.Error(t, p.State())
