@@ -146,11 +146,17 @@ func (n *Node) bucketLocked(i int) Bucket {
 // Table lists the peers of the routing table, bucket by bucket, the farthest from this node first. Who waits for a place is
 // not among them.
 func (n *Node) Table() []peer.ID {
-	var ids []peer.ID
-	for _, b := range n.Buckets() {
-		for _, e := range b.Entries {
-			ids = append(ids, e.ID)
-		}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	t := n.core.Table()
+	ids := make([]peer.ID, 0, t.Len())
+	for i := range t.Depth() {
+		t.Entries(i, func(e kad.EntryView) bool {
+			if !e.Pending {
+				ids = append(ids, peer.ID(e.ID))
+			}
+			return true
+		})
 	}
 	return ids
 }
