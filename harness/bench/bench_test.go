@@ -187,7 +187,12 @@ func TestErrors(t *testing.T) {
 		assert.Equal(t, uint64(30), r.Requests)
 		assert.Equal(t, r.Requests, r.Errors+r.Dropped, "%v", r.Why)
 		assert.NotEmpty(t, r.Why)
-		assert.Equal(t, r.Requests, r.Due.Censored(), "a request that failed has no latency, but it waited at least so long")
+		for _, h := range []*stats.Histogram{&r.Due, &r.Service} {
+			q := h.Quantile(0.5)
+			assert.True(t, q.AtLeast)
+			assert.GreaterOrEqual(t, time.Duration(q.Value)*1001/1000, DefaultTimeout, "what failed at once got no answer within the timeout either")
+		}
+		assert.Equal(t, r.Requests, r.Due.Censored())
 	})
 	t.Run("another type", func(t *testing.T) {
 		t.Parallel()
@@ -208,6 +213,7 @@ func TestErrors(t *testing.T) {
 		assert.Equal(t, r.Requests, r.Timeouts+r.Dropped)
 		assert.Positive(t, r.Dropped, "four streams that take 200 ms each answer for six of thirty requests")
 		assert.Equal(t, r.Requests, r.Due.Censored())
+		assert.Equal(t, r.Dropped, r.Start.Censored(), "they never began")
 	})
 	t.Run("reset after a wait", func(t *testing.T) {
 		t.Parallel()

@@ -60,9 +60,10 @@ func (p *pacer) run(ctx context.Context) {
 // milliseconds. What is nearer is slept for in the system's own sleep, which is off by some 60 µs.
 const coarse = 2 * time.Millisecond
 
-// hand gives a shot to whoever is free, or puts it into the queue.
+// hand gives a shot to whoever is free, or puts it into the queue. If the pacer itself comes late, all that fell due
+// meanwhile comes at once: that most of it then finds no free stream is no fault of the server's.
 func (p *pacer) hand(s load.Shot) {
-	out := shot{Shot: s, free: p.idle.Add(-1) >= 0}
+	out := shot{Shot: s, prompt: p.idle.Add(-1) >= 0 || p.turn.since()-s.Due > LateAfter}
 	select {
 	case p.queue <- out:
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math/bits"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ type Result struct {
 	Answered uint64
 	Errors   uint64
 	Timeouts uint64
-	Late     uint64 // begun more than LateAfter after they were due although a stream was free
+	Late     uint64 // begun more than LateAfter after they were due, and not for want of a stream
 	Dropped  uint64 // never sent
 	Checked  uint64
 	Wrong    uint64
@@ -30,7 +31,7 @@ type Result struct {
 
 	Due     stats.Histogram // nanoseconds from due to answered; of a closed load that of Service
 	Service stats.Histogram // from sent to answered
-	Start   stats.Histogram // from due to sent; none of a closed load
+	Start   stats.Histogram // from due to sent, with what was dropped; none of a closed load
 	Bytes   stats.Mean      // of an answer's body
 
 	ServerCPU time.Duration // within the span; negative: nobody knows
@@ -102,13 +103,12 @@ func (t *tally) begin(of *turn, s shot, began time.Duration) {
 		return
 	}
 	t.r.Start.Add(int64(began - s.Due))
-	if s.free && began-s.Due > LateAfter {
+	if s.prompt && began-s.Due > LateAfter {
 		t.r.Late++
 	}
 }
 
-// failed counts a request whose stream failed. Its caller would have to ask anew, so its latency is that of one which was
-// given up.
+// failed counts a request whose stream failed.
 func (t *tally) failed(of *turn, s shot, began, ended time.Duration, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,6 +126,8 @@ func (t *tally) timedOut(of *turn, s shot, began, ended time.Duration) {
 	}
 }
 
+// gaveUp counts a request that got no answer. Also of one that failed at once all that is known is that none came within
+// the timeout: else a server that refuses quickly would have the better percentiles for it.
 func (t *tally) gaveUp(of *turn, s shot, began, ended time.Duration) bool {
 	if of.measured(ended) {
 		t.second(int((ended-of.Warmup)/time.Second)).errors++
@@ -134,9 +136,9 @@ func (t *tally) gaveUp(of *turn, s shot, began, ended time.Duration) bool {
 		return false
 	}
 	t.begin(of, s, began)
-	t.r.Service.Censor(int64(ended - began))
+	t.r.Service.Censor(int64(max(ended-began, of.Timeout)))
 	if !of.Closed {
-		t.r.Due.Censor(int64(ended - s.Due))
+		t.r.Due.Censor(int64(max(ended-s.Due, of.Timeout)))
 	}
 	return true
 }
@@ -151,6 +153,7 @@ func (t *tally) dropped(of *turn, due time.Duration) {
 	t.r.Requests++
 	t.r.Dropped++
 	t.r.Due.Censor(int64(of.Timeout))
+	t.r.Start.Censor(int64(of.Timeout))
 	t.second(int((due-of.Warmup)/time.Second)).errors++
 }
 
@@ -163,13 +166,18 @@ func (t *tally) judged(right bool) {
 	}
 }
 
-// cause notes an error by its text, without what go-libp2p says of the stream's or the peer's number.
+// ends are the two of a connection, as the system's errors name them: a port in a text would make each connection's error
+// another one.
+var ends = regexp.MustCompile(` (tcp|udp)[46]? \S+->\S+:\d+`)
+
+// cause notes an error by its text.
 func (t *tally) cause(err error) {
 	what := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
 		what = "deadline exceeded"
 	}
 	what, _, _ = strings.Cut(what, "\n")
+	what = ends.ReplaceAllString(what, " $1")
 	if t.why == nil {
 		t.why = map[string]uint64{}
 	}

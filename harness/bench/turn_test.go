@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"runtime"
 	"testing"
@@ -46,14 +47,14 @@ func TestBrokenOffAsItBegins(t *testing.T) {
 	})
 }
 
-// TestFree: a request is late only if some worker was free for it: one that has been handed another is not, whether it
-// knows that already or not.
-func TestFree(t *testing.T) {
+// TestPrompt: a request waits for a stream, and is not late, if no worker was free for it: one that has been handed another is
+// not, whether it knows that already or not. But what the pacer hands out late is late, however many wait for a stream then.
+func TestPrompt(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that the worker does not run in between
-	p := newPacer(&turn{}, nil)
-	got := make(chan shot, 3)
+	p := newPacer(&turn{start: time.Now()}, nil)
+	got := make(chan shot, 4)
 	go func() {
-		for range 3 {
+		for range cap(got) {
 			s, _ := p.next()
 			got <- s
 		}
@@ -61,12 +62,15 @@ func TestFree(t *testing.T) {
 	for p.idle.Load() < 1 {
 		runtime.Gosched()
 	}
-	for due := range 3 {
-		p.hand(load.Shot{Due: time.Duration(due)})
+	for range 3 {
+		p.hand(load.Shot{Due: time.Hour})
 	}
-	assert.True(t, (<-got).free)
-	assert.False(t, (<-got).free, "the one worker has a shot coming")
-	assert.False(t, (<-got).free)
+	assert.True(t, (<-got).prompt)
+	assert.False(t, (<-got).prompt, "the one worker has a shot coming")
+	assert.False(t, (<-got).prompt)
+	p.idle.Store(-5)
+	p.hand(load.Shot{Due: -time.Second})
+	assert.True(t, (<-got).prompt, "it should have begun a second ago")
 }
 
 // TestOpening: a server that takes connections and says nothing does not hold a request, and with it the turn, for longer
@@ -119,4 +123,20 @@ func TestMeter(t *testing.T) {
 	r = told(last)
 	assert.Equal(t, 8*time.Second, r.ServerCPU)
 	assert.Negative(t, r.Foreign)
+}
+
+// TestCauses: the same error of many connections is one, and of many errors no more than maxCauses are told apart.
+func TestCauses(t *testing.T) {
+	var of tally
+	for port := range 100 {
+		of.cause(fmt.Errorf("write: read tcp4 127.0.0.1:%d->127.0.0.1:4001: read: connection reset by peer", 40000+port))
+		of.cause(fmt.Errorf("read udp [::1]:%d->[::1]:4001: i/o timeout", 40000+port))
+		of.cause(fmt.Errorf("open: %w\nand more", context.DeadlineExceeded))
+	}
+	assert.Equal(t, map[string]uint64{"write: read tcp: read: connection reset by peer": 100, "read udp: i/o timeout": 100, "deadline exceeded": 100}, of.why)
+	for n := range 100 {
+		of.cause(fmt.Errorf("error %d", n))
+	}
+	assert.Len(t, of.why, maxCauses)
+	assert.Equal(t, uint64(94), of.why["other errors"])
 }

@@ -76,10 +76,11 @@ func (w *worker) run(ctx context.Context, next func() (shot, bool)) {
 	}
 }
 
-// shot is one request with the moment at which it is due, and whether a stream was free when it came to its turn.
+// shot is one request with the moment at which it is due.
 type shot struct {
 	load.Shot
-	free bool
+	// prompt: nothing but the generator keeps it from beginning when it is due. Else it waits for a stream.
+	prompt bool
 }
 
 // shoot carries out one request and counts it.
