@@ -45,7 +45,7 @@ type Tally struct {
 	Answered uint64        `json:"answered"`
 	Errors   uint64        `json:"errors"`   // streams that failed, answers that were no answers
 	Timeouts uint64        `json:"timeouts"` // given up; their latency is censored there
-	Late     uint64        `json:"late"`     // begun more than a millisecond after they were due though a stream was free: the generator's fault
+	Late     uint64        `json:"late"`     // begun more than a millisecond after they were due, and not for want of a stream: the generator's fault
 	Dropped  uint64        `json:"dropped"`  // never sent: no stream was free before their timeout
 	Checked  uint64        `json:"checked"`  // answers that were compared with the true nearest
 	Wrong    uint64        `json:"wrong"`    // of them

@@ -157,6 +157,18 @@ func (b *Bench) due(m *record.Measured) *record.Distribution {
 	return m.Due
 }
 
+// amongTurns is a percentile of each turn that has samples enough to tell it. Of all requests together a percentile may be
+// that of one bad turn, and its own interval knows of no turns.
+func (b *Bench) amongTurns(of func(*record.Turn) *record.Distribution, p float64) record.Spread {
+	var values []float64
+	for _, t := range b.counted() {
+		if v := told(of(&t), p); v != nil {
+			values = append(values, *v)
+		}
+	}
+	return spread(values)
+}
+
 // offered is the rate that was due, median; 0 where each answer brought on the next request.
 func (b *Bench) offered() float64 {
 	var rates []float64

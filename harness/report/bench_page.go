@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kadbench/kadbench/harness/record"
 )
@@ -41,7 +42,8 @@ type pageBench struct {
 	CPU     *record.Spread       `json:"cpu,omitempty"`
 	Due     *record.Distribution `json:"due,omitempty"`
 	Service *record.Distribution `json:"service,omitempty"`
-	Failed  float64              `json:"failed"` // share
+	Closed  bool                 `json:"closed,omitempty"` // each answer brought on the next request
+	Failed  float64              `json:"failed"`           // share
 	Max     *float64             `json:"max,omitempty"`
 	Turns   []pageTurn           `json:"turns"`
 	Tries   []pageTry            `json:"tries,omitempty"`
@@ -54,12 +56,12 @@ type pageTry struct {
 	P99  *float64 `json:"p99"` // from due
 }
 
-// pageTurn is one that counts.
+// pageTurn is one that counts. Seconds are from due, of a closed load from when a request was sent.
 type pageTurn struct {
 	Round   int             `json:"round"`
 	Rate    float64         `json:"rate"`
-	P50     *float64        `json:"p50"` // from due
-	P99     *float64        `json:"p99"`
+	Due     [2]*float64     `json:"due"` // p50 and p99
+	Service [2]*float64     `json:"service"`
 	CPU     *float64        `json:"cpu"`
 	Foreign *float64        `json:"foreign"`
 	Seconds []record.Second `json:"seconds"`
@@ -96,6 +98,8 @@ func (l *Log) pageTrials() (list []pageTrial) {
 		for _, b := range t.Runs {
 			p.add(t, b)
 		}
+		place := func(n simNeed) int { return slices.Index([]string{"fail", "skipped", "pass"}, n.Class) }
+		slices.SortStableFunc(p.Needs, func(a, b simNeed) int { return place(a) - place(b) }) // a long table shows its first rows alone
 		list = append(list, p)
 	}
 	return list
@@ -123,7 +127,7 @@ func (p *pageTrial) add(t *trial, b *Bench) {
 	if m.Turns == 0 {
 		return
 	}
-	one := pageBench{Target: Clean(b.Target), Point: []string{}, Rates: m.Rates, CPU: m.CPU, Due: m.Due, Service: m.Service, Max: m.Max, Turns: []pageTurn{}}
+	one := pageBench{Target: Clean(b.Target), Point: []string{}, Rates: m.Rates, CPU: m.CPU, Due: b.due(m), Service: m.Service, Closed: b.closed(), Max: m.Max, Turns: []pageTurn{}}
 	if m.Requests > 0 {
 		one.Failed = float64(m.Failed()) / float64(m.Requests)
 	}
@@ -132,7 +136,8 @@ func (p *pageTrial) add(t *trial, b *Bench) {
 	}
 	turns := b.counted()
 	for _, turn := range turns[:min(len(turns), maxPageTurns)] {
-		one.Turns = append(one.Turns, pageTurn{turn.Round, turn.PerSecond, told(turn.Due, 50), told(turn.Due, 99), turn.ServerCPU, turn.Foreign, turn.Seconds[:min(len(turn.Seconds), maxSeconds)]})
+		of := func(d *record.Distribution) [2]*float64 { return [2]*float64{told(d, 50), told(d, 99)} }
+		one.Turns = append(one.Turns, pageTurn{turn.Round, turn.PerSecond, of(due(&turn)), of(turn.Service), turn.ServerCPU, turn.Foreign, turn.Seconds[:min(len(turn.Seconds), maxSeconds)]})
 	}
 	for i, try := range m.Tries[:min(len(m.Tries), maxPageTurns)] {
 		shown := pageTry{Rate: try.Rate, Held: try.Held}

@@ -41,11 +41,11 @@ func (t *trial) rates() grid {
 		if v := b.offered(); v > 0 {
 			offered = figure(v)
 		}
-		most := none
+		highest := none
 		if m.Max != nil {
-			most = figure(*m.Max)
+			highest = figure(*m.Max)
 		}
-		cells := []string{most, offered, figure(m.PerSecond), spreadText(&m.Rates, figure)}
+		cells := []string{highest, offered, figure(m.PerSecond), spreadText(&m.Rates, figure)}
 		rate, cost := none, none
 		if a := m.Against; a != nil {
 			rate, cost = quotient(&a.Rate), quotient(a.CPU)
@@ -75,13 +75,28 @@ func (t *trial) beside() string {
 // latencies from when requests were due, beside those from when they were sent; of a closed load these alone.
 func (t *trial) latencies() grid {
 	return t.grid(func(b *Bench, m *record.Measured) (cells []string) {
-		for _, d := range []*record.Distribution{b.due(m), m.Service} {
+		for _, d := range []struct {
+			of   *record.Distribution
+			open bool // whether some never came to their end
+		}{{b.due(m), m.Failed() > 0}, {m.Service, m.Errors+m.Timeouts > 0}} {
 			for _, p := range benchPercentiles {
-				cells = append(cells, quantile(d, p, latency))
+				cells = append(cells, quantile(d.of, p, latency))
 			}
+			cells = append(cells, most(d.of, d.open))
 		}
 		return cells
-	}, "due p50", "p99", "p99.9", "p99.99", "service p50", "p99", "p99.9", "p99.99")
+	}, "due p50", "p99", "p99.9", "p99.99", "most", "service p50", "p99", "p99.9", "p99.99", "most")
+}
+
+// most is the longest of all, exactly; at least so long if some never came to their end.
+func most(d *record.Distribution, open bool) string {
+	switch {
+	case d == nil || d.N == 0:
+		return none
+	case open:
+		return "≥ " + latency(d.Max)
+	}
+	return latency(d.Max)
 }
 
 // benchPercentiles are those of a table.

@@ -145,18 +145,20 @@ func TestDoubts(t *testing.T) {
 	}
 	assert.Equal(t, "an interval of a rate or of CPU is that of the least and the most of 5 turns: from six on it has 95 %", doubts(func(*record.Measured) {}))
 	for want, change := range map[string]func(*record.Measured){
-		"7 of 1,000,000 requests began more than a millisecond after they were due": func(m *record.Measured) { m.Late = 7 },
-		"7 of 1,000,000 requests were never sent":                                   func(m *record.Measured) { m.Dropped = 7 },
-		"7 of the 10,000 answers that were compared with the true nearest":          func(m *record.Measured) { m.Wrong = 7 },
-		"others kept 5.1 % of the processors busy":                                  func(m *record.Measured) { m.Foreign = new(0.051) },
-		"the processors were full, 85.0 % of them with the load generator":          func(m *record.Measured) { m.ClientCPU = 85 },
-		"one turn: nothing tells how much":                                          func(m *record.Measured) { m.Turns = 1 },
+		"7 of 1,000,000 requests began more than a millisecond after they were due":       func(m *record.Measured) { m.Late = 7 },
+		"7 of 1,000,000 requests were never sent":                                         func(m *record.Measured) { m.Dropped = 7 },
+		"7 of the 10,000 answers that were compared with the true nearest":                func(m *record.Measured) { m.Wrong = 7 },
+		"others kept 5.1 % of the processors busy":                                        func(m *record.Measured) { m.Foreign = new(0.051) },
+		"the processors were full, 85.0 % of them with the load generator":                func(m *record.Measured) { m.ClientCPU = 85 },
+		"85.0 % of them with the load generator: the latencies are those of this machine": func(m *record.Measured) { m.ClientCPU = 85 },
+		"one turn: nothing tells how much":                                                func(m *record.Measured) { m.Turns = 1 },
 	} {
 		got := doubts(change)
 		assert.Contains(t, got, want)
 		assert.LessOrEqual(t, strings.Count(got, "\n"), 1, got)
 	}
 	assert.Empty(t, doubts(func(m *record.Measured) { m.Turns = 6 }))
+	assert.NotContains(t, doubts(func(m *record.Measured) { m.ClientCPU, m.Foreign = 10, new(0.9) }), "the processors were full", "with what others did, which is said")
 }
 
 // What nobody knows is no 0 %, of a whole log and of one that was cut off, in any form.
@@ -247,6 +249,11 @@ func TestDueOfClosedLoads(t *testing.T) {
 	}
 	assert.NotContains(t, l.trials()[0].latencies().Head, "due p50")
 	assert.NotContains(t, intervalsOfLoad(b), "due")
+	page := l.pageTrials()[0].Runs[0]
+	assert.True(t, page.Closed)
+	assert.Nil(t, page.Due)
+	assert.Nil(t, page.Turns[0].Due[0])
+	assert.NotNil(t, page.Turns[0].Service[0])
 	assert.NotContains(t, figures(), "due p50")
 	assert.Contains(t, figures(), "service p50")
 	for i := range b.Turns {
@@ -266,6 +273,29 @@ func TestPercentilesThatCannotBeTold(t *testing.T) {
 	row := l.trials()[0].latencies().Rows[0]
 	assert.Equal(t, []string{"ref", "200 µs", "too few", "≥ 5.00 s", none}, row[:5])
 	assert.NotContains(t, intervalsOfLoad(l.Benches[0]), "due p99 ")
+}
+
+// The interval of a percentile of all requests knows nothing of turns, one of which may have been another than the rest. The
+// longest of all is exact, unless some never came to their end.
+func TestTurnsBesideTheirSum(t *testing.T) {
+	l := loaded(t, "open")
+	b := l.Benches[0]
+	assert.Contains(t, intervalsOfLoad(b), "p99 219–223 µs (turns 221–223 µs)")
+	b.Turns[2].Due.Quantile(99).V = 50
+	assert.Contains(t, intervalsOfLoad(b), "p99 219–223 µs (turns 221 µs–50.0 ms)")
+	for n := range b.Turns {
+		b.Turns[n].Due.Quantile(99).Few = true
+	}
+	assert.Contains(t, intervalsOfLoad(b), "p99 219–223 µs, ", "no turn alone has samples enough")
+
+	cell := func(row int) []string {
+		g := l.trials()[0].latencies()
+		at := slices.Index(g.Head, "most")
+		return []string{g.Rows[row][at], g.Rows[row][at+5]}
+	}
+	assert.Equal(t, []string{"4.17 ms", "3.50 ms"}, cell(0))
+	b.Measured.Dropped = 1
+	assert.Equal(t, []string{"≥ 4.17 ms", "3.50 ms"}, cell(0), "what was never sent had no service")
 }
 
 // Of many turns that were done again the first are told.

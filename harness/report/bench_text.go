@@ -139,7 +139,8 @@ func reasonsOf(m *record.Measured) string {
 	return strings.Join(parts, "; ")
 }
 
-// intervalsOfLoad are the 95 % confidence intervals of ratios and percentiles, in one line.
+// intervalsOfLoad are the 95 % confidence intervals of ratios and percentiles, in one line. That of a percentile is as if no
+// request had to do with another; those that fell into one stall have, so the least and the most of the turns stand beside it.
 func intervalsOfLoad(b *Bench) string {
 	m := b.total()
 	var groups []string
@@ -153,11 +154,15 @@ func intervalsOfLoad(b *Bench) string {
 	for _, d := range []struct {
 		name string
 		of   *record.Distribution
-	}{{"due", b.due(m)}, {"service", m.Service}} {
+		turn func(*record.Turn) *record.Distribution
+	}{{"due", b.due(m), due}, {"service", m.Service, service}} {
 		var parts []string
 		for _, p := range []float64{50, 99, 99.9} {
 			if q := d.of.Quantile(p); q != nil && !q.Few {
 				text := between(q.Low, q.High, latency)
+				if s := b.amongTurns(d.turn, p); s.N > 1 && p > 50 {
+					text += " (turns " + between(s.Min, s.Max, latency) + ")"
+				}
 				if q.AtLeast {
 					text = "≥ " + latency(q.V)
 				}
@@ -180,7 +185,7 @@ func (t *trial) doubts(l *Log) (list []string) {
 	for _, b := range t.Runs {
 		m := b.total()
 		if m.Late > 0 {
-			say(b, "%s of %s requests began more than a millisecond after they were due though a stream was free: the load generator was late, so part of the latency from due is its own", count(m.Late), count(m.Requests))
+			say(b, "%s of %s requests began more than a millisecond after they were due and not for want of a stream: the load generator was late, so part of the latency from due is its own", count(m.Late), count(m.Requests))
 		}
 		if m.Dropped > 0 {
 			say(b, "%s of %s requests were never sent, as no stream was free before their timeout: more was asked than it could answer", count(m.Dropped), count(m.Requests))
@@ -192,7 +197,11 @@ func (t *trial) doubts(l *Log) (list []string) {
 			say(b, "others kept %s of the processors busy meanwhile: its rate may be too low and its latency too high", percentOf(*m.Foreign))
 		}
 		if share := clientShare(m, l.parts()[b.Run].Run.CPUs); share > 0 {
-			say(b, "the processors were full, %s of them with the load generator: the rate is that of this machine, the server CPU that of the target", percentOf(share))
+			what := "the rate is that"
+			if !b.closed() {
+				what = "the latencies are those"
+			}
+			say(b, "the processors were full, %s of them with the load generator: %s of this machine, the server CPU that of the target", percentOf(share), what)
 		}
 		if m.Turns == 1 {
 			single = append(single, strings.TrimSuffix(t.which(b), ": "))
@@ -216,8 +225,9 @@ func (t *trial) doubts(l *Log) (list []string) {
 // muchForeign is where what others do begins to show in a rate: a twentieth, several times what differs between turns.
 const muchForeign = 0.05
 
-// clientShare is which part of the processors the load generator took, where it, the target and others filled nine tenths
-// of them; 0 else. A generator on the machine of its target takes from it what it uses.
+// clientShare is which part of the processors the load generator took, where it and the target filled nine tenths of them;
+// 0 else, also where others did much of that, which is a doubt of its own. A generator on the machine of its target takes from
+// it what it uses.
 func clientShare(m *record.Measured, processors int) float64 {
 	if processors == 0 || m.ServerCPU == nil {
 		return 0
@@ -228,7 +238,7 @@ func clientShare(m *record.Measured, processors int) float64 {
 	if m.Foreign != nil {
 		foreign = *m.Foreign
 	}
-	if client+server+foreign < 0.9 {
+	if client+server+foreign < 0.9 || foreign > muchForeign {
 		return 0
 	}
 	return client

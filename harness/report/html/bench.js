@@ -2,9 +2,11 @@
 // round by round. A target has the same colour in all of them.
 
 const spreadOf = s => s && s.n ? {v: s.median, low: s.low, high: s.high} : {};
+// percentileOf is that of all requests, with the least and the most of the turns; of one turn alone its 95 % interval.
 const percentileOf = (name, p) => b => {
-  const q = quantileOf(b[name], p);
-  return !q ? {} : q.few ? {note: 'too few'} : {v: q.v, low: q.low, high: q.high, note: q.at_least ? '≥ ' + latency(q.v) : undefined};
+  const q = quantileOf(b[name], p), turns = b.turns.map(u => u[name][p === 50 ? 0 : 1]).filter(v => v !== null);
+  const [low, high] = turns.length > 1 ? [Math.min(...turns), Math.max(...turns)] : q ? [q.low, q.high] : [];
+  return !q ? {} : q.few ? {note: 'too few'} : {v: q.v, low, high, note: q.at_least ? '≥ ' + latency(q.v) : undefined};
 };
 const rateAxis = {label: 'requests/s', format: whole, tick};
 const loadMeasures = [
@@ -13,12 +15,15 @@ const loadMeasures = [
   {title: 'Highest rate at which all needs held', y: rateAxis, get: b => b.max === undefined ? {} : {v: b.max}},
   {title: 'Latency from due, median', y: {label: 'p50', format: latency}, get: percentileOf('due', 50)},
   {title: 'Latency from due, 99th percentile', y: {label: 'p99', format: latency}, get: percentileOf('due', 99)},
+  {title: 'Service, median', y: {label: 'p50', format: latency}, get: percentileOf('service', 50)},
   {title: 'Service, 99th percentile', y: {label: 'p99', format: latency}, get: percentileOf('service', 99)},
 ];
 
 // besides makes of a trial what sweepView takes: the target is one more word of the sweep.
 const besides = t => ({plan: t.plan, plain: true, axes: [...t.axes, 'target'], kinds: ['requests'],
   runs: t.runs.map(b => ({name: b.target, point: [...b.point, b.target], outcome: {figures: [{...b, kind: 'requests'}]}}))});
+
+const whiskersMean = 'Thin lines: of a rate and of CPU the 95 % interval of the median of turns; of a latency, which is of all requests, the least and the most of the turns.';
 
 function loadView(t) {
   if (!t.runs.length) return [];
@@ -31,7 +36,7 @@ function loadView(t) {
   const draw = n => body.replaceChildren(...pointView(t, groups.get(names[n])).flat(Infinity).filter(Boolean));
   const picker = names.length > 1 ? [h('h2', {}, 'Point by point'), h('div.controls', {}, choose('point', names, 0, draw))] : null;
   draw(0);
-  return [names.length > 1 ? sweepView(besides(t), loadMeasures, 'Side by side') : bars(t), picker, body];
+  return [names.length > 1 ? [sweepView(besides(t), loadMeasures, 'Side by side'), h('p.dim', {}, whiskersMean)] : bars(t), picker, body];
 }
 
 // bars are the targets of a load without a sweep beside each other.
@@ -40,21 +45,27 @@ function bars(t) {
     const lines = t.runs.map((b, i) => ({name: b.target, c: t.targets.indexOf(b.target), at: [i], ...Object.fromEntries(Object.entries(m.get(b)).map(([k, v]) => [k, [v ?? null]]))})).filter(l => l.v || l.note);
     return lines.some(l => l.v) ? plot({title: m.title, kind: 'bars', x: {label: 'target', names: t.runs.map(b => b.target)}, y: m.y, lines}) : null;
   }).filter(Boolean);
-  return [h('h2', {}, 'Targets side by side'), h('div.panels.three', {}, list)];
+  return [h('h2', {}, 'Targets side by side'), h('p.dim', {}, whiskersMean), h('div.panels.three', {}, list)];
 }
 
 // pointView shows the targets at one point.
 function pointView(t, runs) {
   const colourOfTarget = b => t.targets.indexOf(b.target);
-  const curveOf = (b, name, label, shift) => b[name] && b[name].curve ? curve(b.target + label, colourOfTarget(b) + shift, b[name]) : null;
+  const curveOf = (b, name, label, shift) => b[name] && b[name].curve ? curve(b.target + label, colourOfTarget(b) + shift, {...b[name], curve: b[name].curve.filter(c => enough(c.p, b[name].n))}) : null;
   const lines = runs.flatMap(b => [curveOf(b, 'due', ' due', 0), curveOf(b, 'service', ' service', colours)]).filter(Boolean);
+  const how = runs.every(b => b.closed) ? 'from when a request was sent' : 'due: from when a request was due; service, dashed: from when it was sent';
   return [
-    lines.length ? [h('h2', {}, 'Latency by percentile'), plot({title: 'Latency by percentile', about: 'due: from when a request was due; service, dashed: from when it was sent', x: percentileAxis, y: {label: 'latency', format: latency, log: true}, lines})] : null,
+    lines.length ? [h('h2', {}, 'Latency by percentile'), plot({title: 'Latency by percentile', about: how + '; as far as ten samples lie beyond', x: percentileAxis, y: {label: 'latency', format: latency, log: true}, lines})] : null,
     tried(runs, colourOfTarget),
     withinTurns(runs, colourOfTarget),
     byRound(runs, colourOfTarget),
   ];
 }
+
+// enough samples lie beyond a percentile for it to be told.
+const enough = (p, n) => (1 - p / 100) * n >= 10;
+// fromWhen is what latencies count from: of a closed load nothing is due but when it is sent.
+const fromWhen = runs => runs.every(b => b.closed) ? 'Service' : runs.some(b => b.closed) ? 'Latency' : 'Latency from due';
 
 // tried shows how latency grew with the rate, where the highest was sought.
 function tried(runs, colourOfTarget) {
@@ -74,8 +85,8 @@ function withinTurns(runs, colourOfTarget) {
   const rounds = [...new Set(runs.flatMap(b => b.turns.map(u => u.round)))].sort((a, b) => a - b), body = h('div.panels');
   const fields = [
     ['Requests answered in each second', rateAxis, s => s.answered],
-    ['Latency from due in each second, median', {label: 'p50', format: latency}, s => s.answered ? s.p50_ms : null],
-    ['Latency from due in each second, 99th percentile', {label: 'p99', format: latency}, s => s.answered ? s.p99_ms : null],
+    [fromWhen(runs) + ' in each second, median', {label: 'p50', format: latency}, s => s.answered ? s.p50_ms : null],
+    [fromWhen(runs) + ' in each second, 99th percentile', {label: 'p99', format: latency}, s => s.answered ? s.p99_ms : null],
     ['Requests that failed in each second', {label: 'requests', format: whole, tick}, s => s.errors || 0],
   ];
   const draw = n => body.replaceChildren(...fields.map(([title, y, get]) => {
@@ -104,12 +115,12 @@ function byRound(runs, colourOfTarget) {
   const list = [
     ['Requests answered by round', rateAxis, u => u.rate],
     ['Server CPU for a request by round', {label: 'CPU', format: micros}, u => u.cpu],
-    ['Latency from due by round, 99th percentile', {label: 'p99', format: latency}, u => u.p99],
+    [fromWhen(runs) + ' by round, 99th percentile', {label: 'p99', format: latency}, (u, b) => u[b.closed ? 'service' : 'due'][1]],
     ['Processors that others kept busy by round', {label: 'share', format: v => (v * 100).toFixed(1) + ' %'}, u => u.foreign],
   ].map(([title, y, get]) => {
     const lines = runs.map(b => {
-      const turns = b.turns.filter(u => get(u) !== null && get(u) !== undefined);
-      return {name: b.target, c: colourOfTarget(b), at: turns.map(u => rounds.indexOf(u.round)), v: turns.map(get)};
+      const turns = b.turns.filter(u => get(u, b) !== null && get(u, b) !== undefined);
+      return {name: b.target, c: colourOfTarget(b), at: turns.map(u => rounds.indexOf(u.round)), v: turns.map(u => get(u, b))};
     }).filter(l => l.at.length);
     return lines.length ? plot({title, kind: 'points', x: {label: 'round', names: rounds.map(String)}, y, lines}) : null;
   }).filter(Boolean);

@@ -93,7 +93,7 @@ function options(what, xs, rows, wide) {
       })),
     ],
     cursor: {drag: {x: false, y: false}, y: false, points: {size: 8}, ...(bins ? {dataIdx: (u, s, near, v) => near > 0 && v < xs[near] ? near - 1 : near} : {})},
-    legend: {live: true, markers: {dash: (u, i) => i > 0 && dash(rows[i - 1]).length ? 'dashed' : 'solid'}},
+    legend: {show: !bars, live: true, markers: {dash: (u, i) => i > 0 && dash(rows[i - 1]).length ? 'dashed' : 'solid'}},
     hooks: {draw: [u => whiskers(u, rows, bars ? 0 : 4)]},
   };
 }
