@@ -216,8 +216,12 @@ func (st *clientStream) read() {
 	close(st.replies)
 }
 
-// why is the kind of a failure for the core.
+// why is the kind of a failure for the core. A connection over QUIC that ends tells its streams so before it is closed: so it is
+// closed here, and the request is tried again on another one.
 func (st *clientStream) why(ctx context.Context, err error) kad.ErrorKind {
+	if errors.As(err, new(*network.ConnError)) {
+		_ = st.s.Conn().Close()
+	}
 	if ctx.Err() != nil {
 		return kad.ErrTimeout
 	}

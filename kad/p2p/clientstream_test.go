@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -22,12 +23,14 @@ type fake struct {
 	read  func([]byte) (int, error)
 	write func() error
 	reset func()
+	conn  network.Conn
 }
 
 func (f *fake) Read(b []byte) (int, error)  { return f.read(b) }
 func (f *fake) Write(b []byte) (int, error) { return len(b), f.write() }
 func (f *fake) SetDeadline(time.Time) error { return nil }
 func (f *fake) Reset() error                { f.reset(); return nil }
+func (f *fake) Conn() network.Conn          { return f.conn }
 
 func idleNode(t *testing.T) *Node {
 	n, err := New(Config{Transports: []string{TCP}})
@@ -105,4 +108,24 @@ func TestAnswerAndEnd(t *testing.T) {
 	_, replied = <-st.replies
 	assert.False(t, replied)
 	assert.ErrorIs(t, st.err, io.EOF)
+}
+
+// TestConnectionEnds: who hears from a stream that its connection has ended finds it closed, be it in the middle of a reply; a
+// stream that is reset says nothing of the connection.
+func TestConnectionEnds(t *testing.T) {
+	n := idleNode(t)
+	half := wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode, Key: []byte("key")})[:3]
+	for _, told := range [][]byte{nil, half} {
+		for cause, over := range map[error]bool{&network.ConnError{Remote: true}: true, &network.StreamError{Remote: true}: false} {
+			conn := connTo("p", network.DirOutbound, 1)
+			begun := io.MultiReader(bytes.NewReader(told), iotest.ErrReader(cause))
+			st := &clientStream{o: &n.outbound, peer: "p", replies: make(chan []byte, 1),
+				s: &fake{read: begun.Read, write: func() error { return nil }, reset: func() {}, conn: conn}}
+			_, why, again := st.ask(t.Context(), &request{kind: kad.SendFindNode, peer: "p", key: []byte("k")})
+			assert.Equal(t, kad.ErrReset, why)
+			assert.False(t, again, "it had not rested")
+			assert.Equal(t, over, conn.closed, "%v after %d bytes", cause, len(told))
+			n.work.Wait()
+		}
+	}
 }

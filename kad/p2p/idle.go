@@ -12,13 +12,15 @@ import (
 // idleSteps is how finely time is told: a stream is ended after IdleTimeout, or up to a thirtieth of it later.
 const idleSteps = 30
 
-// heldStep is the step of a stream whose request is held: it may be silent for as long as that takes.
+// heldStep is the step of a stream that waits for us, whose request is held or has no place yet: it may be silent for as long
+// as that takes.
 const heldStep = math.MaxInt64
 
 // idleness tells time in steps, while there are streams. Guarded by inbound.mu, but for step.
 type idleness struct {
 	step  atomic.Int64
-	timer *time.Timer // nil: there is no stream
+	on    bool        // the timer is set: there are streams
+	timer *time.Timer // the same one always, so that one which rang too late to be stopped tells no time of its own
 }
 
 // renew notes that a stream gave a sign of life.
@@ -26,8 +28,22 @@ func (st *inboundStream) renew() { st.seen.Store(st.n.inbound.idle.step.Load()) 
 
 // watch begins to tell time with the first stream; inbound.mu is held.
 func (in *inbound) watch() {
-	if in.idle.timer == nil {
-		in.idle.timer = time.AfterFunc(in.n.limits.IdleTimeout/idleSteps, in.sweep)
+	if in.idle.on {
+		return
+	}
+	in.idle.on = true
+	if step := max(in.n.limits.IdleTimeout/idleSteps, minWait); in.idle.timer == nil {
+		in.idle.timer = time.AfterFunc(step, in.sweep)
+	} else {
+		in.idle.timer.Reset(step)
+	}
+}
+
+// unwatch ends it; inbound.mu is held.
+func (in *inbound) unwatch() {
+	if in.idle.on {
+		in.idle.timer.Stop()
+		in.idle.on = false
 	}
 }
 
@@ -36,7 +52,7 @@ func (in *inbound) sweep() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	step := in.idle.step.Add(1)
-	in.idle.timer = nil
+	in.idle.on = false
 	if !in.on || len(in.conns) == 0 {
 		return
 	}

@@ -64,10 +64,7 @@ func (in *inbound) open() {
 func (in *inbound) reset() {
 	in.mu.Lock()
 	in.on = false
-	if in.idle.timer != nil {
-		in.idle.timer.Stop()
-		in.idle.timer = nil
-	}
+	in.unwatch()
 	var conns [][]network.Stream
 	for _, c := range in.conns {
 		var streams []network.Stream
@@ -163,8 +160,12 @@ func (st *inboundStream) serve() (clean bool) {
 		if _, err := st.r.Peek(1); err != nil {
 			return err == io.EOF
 		}
-		if !st.conn.serving.take(st.n.ctx.Done()) {
-			return false
+		if !st.conn.serving.try() {
+			st.seen.Store(heldStep)
+			if !st.conn.serving.await(st.n.ctx.Done()) {
+				return false
+			}
+			st.renew()
 		}
 		x := exchanges.Get().(*exchange)
 		ok := st.exchange(x)

@@ -15,11 +15,11 @@ func (p *places) init(n, takers int) {
 	p.wait = make(chan struct{}, takers)
 }
 
-// take waits for a place. False: done was closed before there was one, and the places are of no use any more.
-func (p *places) take(done <-chan struct{}) bool {
-	if p.free.Add(-1) >= 0 {
-		return true
-	}
+// try takes a place if one is free. Who gets none stands in line, and must await one.
+func (p *places) try() bool { return p.free.Add(-1) >= 0 }
+
+// await waits for a place. False: done was closed before there was one, and the places are of no use any more.
+func (p *places) await(done <-chan struct{}) bool {
 	select {
 	case <-p.wait:
 		return true
@@ -28,7 +28,8 @@ func (p *places) take(done <-chan struct{}) bool {
 	}
 }
 
-// give gives a place back, to the one who has waited for longest if there is one. It never waits.
+// give gives a place back, to the one who has waited for longest if there is one. It never waits: a place is held, free or
+// in the channel, so that no more are in there than there are places, nor, as each is meant for one who waits, takers.
 func (p *places) give() {
 	if p.free.Add(1) <= 0 {
 		p.wait <- struct{}{}

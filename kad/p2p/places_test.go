@@ -17,7 +17,7 @@ func TestPlaces(t *testing.T) {
 		leave := make(chan struct{})
 		for range 20 {
 			go func() {
-				if p.take(t.Context().Done()) {
+				if p.try() || p.await(t.Context().Done()) {
 					holders.Add(1)
 					<-leave
 					holders.Add(-1)
@@ -38,8 +38,14 @@ func TestPlaces(t *testing.T) {
 		done := make(chan struct{})
 		close(done)
 		for range 3 {
-			assert.True(t, p.take(done))
+			assert.True(t, p.try())
 		}
-		assert.False(t, p.take(done))
+		for range 100 { // who comes after the end leaves at once, and whoever holds a place need not wait to give it back
+			assert.False(t, p.try())
+			assert.False(t, p.await(done))
+		}
+		for range 3 {
+			p.give()
+		}
 	})
 }

@@ -79,7 +79,7 @@ func (o *outbound) keep(st *clientStream) (kept, crowded bool, surplus *clientSt
 	if st.dozes {
 		st.timer = time.AfterFunc(rest, st.lull)
 	} else {
-		st.timer = time.AfterFunc(maxRest, st.drop)
+		st.timer = time.AfterFunc(maxRest, st.expire)
 	}
 	q.idle = append(q.idle, st)
 	o.resting = append(o.resting, st)
@@ -144,7 +144,26 @@ func (o *outbound) busy(p peer.ID) bool {
 	return o.crowded(o.queue(p))
 }
 
-// drop takes a stream out of those at rest and ends it.
+// restsFor says whether a stream has rested for so long. A timer that rings just as the stream is taken waits for the lock, and
+// then it is used, or may rest again. o.mu is held.
+func (st *clientStream) restsFor(d time.Duration) bool {
+	return slices.Contains(st.o.resting, st) && time.Since(st.rested) >= d
+}
+
+// expire ends a stream that nobody needs any more.
+func (st *clientStream) expire() {
+	st.o.mu.Lock()
+	over := st.restsFor(maxRest)
+	if over {
+		st.o.retire(st)
+	}
+	st.o.mu.Unlock()
+	if over {
+		st.discard()
+	}
+}
+
+// drop ends a stream whose reader has ended, be it at rest or not.
 func (st *clientStream) drop() {
 	o := st.o
 	o.mu.Lock()
@@ -161,10 +180,10 @@ func canDoze(s network.Stream) bool { return s.Conn().ConnState().StreamMultiple
 func (st *clientStream) lull() {
 	st.o.mu.Lock()
 	defer st.o.mu.Unlock()
-	if !slices.Contains(st.o.resting, st) || time.Since(st.rested) < rest {
-		return // it was taken while this waited for the lock, and may rest again since
+	if !st.restsFor(rest) {
+		return
 	}
-	st.timer = time.AfterFunc(maxRest-rest, st.drop)
+	st.timer = time.AfterFunc(maxRest-rest, st.expire)
 	st.mu.Lock()
 	st.dozing = true
 	st.mu.Unlock()

@@ -73,9 +73,17 @@ func TestDoze(t *testing.T) {
 			ask()
 		}
 
-		// A lull of the rest before, which waited for the lock all the while, does not touch the rest that has just begun.
+		// A timer of the rest before, which waited for the lock all the while, does not touch the rest that has just begun.
 		st.lull()
+		st.expire()
 		assert.True(t, reading())
+		assert.Len(t, o.resting, 1)
+
+		// Nor a request for which the stream was taken just as it expired.
+		pass(maxRest - 1)
+		require.Same(t, st, o.take(&request{kind: kad.SendFindNode, peer: "p"}))
+		st.expire()
+		ask()
 
 		pass(maxRest)
 		synctest.Wait()

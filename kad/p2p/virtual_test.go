@@ -161,6 +161,17 @@ func TestTurns(t *testing.T) {
 		}()
 		within(t, 19*time.Second, 21*time.Second, func() { rs[1].want(wire.Ping) })
 		rs[0].want(wire.Ping)
+
+		after(45 * time.Second) // both are silent
+		rs[0].write(ping[:1])
+		after(5 * time.Second)
+		rs[1].write(ping)
+		go func() {
+			after(50 * time.Second)
+			rs[0].write(ping[1:])
+		}()
+		within(t, 49*time.Second, 51*time.Second, func() { rs[1].want(wire.Ping) }) // who waits for its turn is not silent
+		rs[0].want(wire.Ping)
 	})
 }
 

@@ -20,19 +20,28 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kadbench/kadbench/kad"
 )
 
 // The mixed network: 20 nodes of either kind on loopback. A quarter of them, five of either, live in a process of their own,
 // so that they can be stopped as a whole: their sockets stay, and take what is sent, but nobody answers.
+//
+// Of ours the patient ones are asked while all live: on a busy machine who lives may be slow, and by default a node ends a
+// lookup without the slow.
 const (
 	eitherHere  = 15
 	eitherThere = 5
+	patientHere = 8
 
 	dyingVar = "KADBENCH_NETTEST_DYING" // set in the environment of the process whose nodes are to die
 )
+
+func patient(c *kad.Config) { c.Patience = -1 }
 
 // onLoopback starts a node on a new host with a port of its own.
 func onLoopback(t *testing.T, kind join) *member {
@@ -43,6 +52,8 @@ func onLoopback(t *testing.T, kind join) *member {
 		libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.ResourceManager(&network.NullResourceManager{}),
 		libp2p.DisableMetrics(),
+		// For addresses that are private it is 5 s by default, too little on a machine busy with 40 nodes which all begin.
+		libp2p.SwarmOpts(swarm.WithDialTimeoutLocal(dialTimeout)),
 	)
 	require.NoError(t, err)
 	m := kind(t, counting(h))
@@ -135,7 +146,11 @@ func TestMixed(t *testing.T) {
 	infos, joinThem, stop := dying(t)
 	var own, other []*member
 	for i := range eitherHere {
-		own, other = append(own, onLoopback(t, ours(nil))), append(other, onLoopback(t, theirs()))
+		kind := ours(patient)
+		if i >= patientHere {
+			kind = ours(nil)
+		}
+		own, other = append(own, onLoopback(t, kind)), append(other, onLoopback(t, theirs()))
 		if i > 0 { // each knows one of the other kind and one of its own
 			require.NoError(t, own[i].connect(t.Context(), other[i-1]))
 			require.NoError(t, other[i].connect(t.Context(), own[i-1]))
@@ -154,20 +169,15 @@ func TestMixed(t *testing.T) {
 
 	t.Run("alive", func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 1))
-		crosswise(t, r, own, other, 10*time.Second)
-		for i, side := range [][]*member{own, other} {
+		crosswise(t, r, own[:patientHere], other, time.Minute)
+		for i, side := range [][]*member{own[:patientHere], other} {
 			right, _ := lookups(t, r, 100, side, everybody)
-			if right < 99 { // who joined on a busy machine may have missed a neighbour, until the next refresh
-				t.Logf("%d of 100 before another refresh", right)
-				bootstrapAll(t, here)
-				right, _ = lookups(t, r, 100, side, everybody)
-			}
 			assert.GreaterOrEqual(t, right, 99, "of 100 lookups from the %s side with the exact result", []string{"own", "other"}[i])
 		}
 		// Newcomers know one node, of the other kind, and find everybody by their ids.
-		for _, pair := range [][2]*member{{onLoopback(t, ours(nil)), other[3]}, {onLoopback(t, theirs()), own[3]}} {
+		for _, pair := range [][2]*member{{onLoopback(t, ours(patient)), other[3]}, {onLoopback(t, theirs()), own[3]}} {
 			require.NoError(t, pair[0].connect(t.Context(), pair[1]))
-			require.Eventually(t, func() bool { return len(pair[0].table()) > 0 }, 10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return len(pair[0].table()) > 0 }, time.Minute, 10*time.Millisecond)
 			for _, m := range here {
 				got, err := pair[0].FindPeer(t.Context(), m.host.ID())
 				require.NoError(t, err)
@@ -183,7 +193,7 @@ func TestMixed(t *testing.T) {
 		var done sync.WaitGroup
 		// One after another from the first moment, when nobody knows of it yet.
 		done.Go(func() {
-			right, longest := lookups(t, rand.New(rand.NewPCG(1, 2)), 100, own, living)
+			right, longest := lookups(t, rand.New(rand.NewPCG(1, 2)), 100, own[patientHere:], living)
 			t.Logf("ours: %d of 100 right, the longest took %v", right, longest)
 			assert.GreaterOrEqual(t, right, 95)
 			assert.Less(t, longest, 30*time.Second)
@@ -237,7 +247,8 @@ func crosswise(t *testing.T, r *rand.Rand, own, other []*member, limit time.Dura
 	} {
 		for range 3 {
 			c := newContent(r)
-			from, to := sides[0][r.IntN(eitherHere/2)], sides[1][eitherHere/2+r.IntN(eitherHere/2)]
+			half := min(len(own), len(other)) / 2
+			from, to := sides[0][r.IntN(half)], sides[1][half+r.IntN(half)]
 			done.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				defer cancel()
