@@ -97,22 +97,25 @@ func (o *outbound) tidy() {
 }
 
 // leaveOne says whether there is one connection at most now. Those that the peer made go first, as the peer closes none but
-// them.
+// them; and none goes unless there is another at that moment, for they may end by themselves meanwhile.
 func (o *outbound) leaveOne(p peer.ID) bool {
 	conns := o.direct(p)
-	left := len(conns)
 	slices.SortStableFunc(conns, func(a, b network.Conn) int { return int(a.Stat().Direction) - int(b.Stat().Direction) })
-	for _, c := range conns {
-		if left > 1 && o.vacated(c) {
+	left := func() int {
+		conns = slices.DeleteFunc(conns, network.Conn.IsClosed)
+		return len(conns)
+	}
+	for _, c := range slices.Clone(conns) {
+		if left() > 1 && o.vacated(c) && left() > 1 && unused(c) {
 			_ = c.Close()
-			left--
 		}
 	}
-	return left <= 1
+	return left() <= 1
 }
 
 // vacated says whether a connection carries nothing but streams of ours that rest, and ends these: else two connections, on
-// each of which one side's stream rests between its requests, would last as long as there are any.
+// each of which one side's stream rests between its requests, would last as long as there are any. To end one may wait for
+// seconds for a peer that does not read, time enough for another program to open its own.
 func (o *outbound) vacated(c network.Conn) bool {
 	o.mu.Lock()
 	var resting []*clientStream

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,32 +163,53 @@ func TestUnused(t *testing.T) {
 // restingOn is a stream of ours that rests on a connection.
 type restingOn struct {
 	named
-	id   string
-	conn network.Conn
-	gone *bool
+	id    string
+	conn  *link
+	reset func() // what happens as it ends
 }
 
-func (s restingOn) ID() string         { return s.id }
-func (s restingOn) Conn() network.Conn { return s.conn }
-func (s restingOn) Reset() error       { *s.gone = true; return nil }
+func (s *restingOn) ID() string         { return s.id }
+func (s *restingOn) Conn() network.Conn { return s.conn }
+
+func (s *restingOn) Reset() error {
+	s.conn.streams = slices.DeleteFunc(s.conn.streams, func(other network.Stream) bool { return other == s })
+	s.reset()
+	return nil
+}
 
 // TestVacated: a connection on which nothing but a stream of ours rests is closed, and the stream ended; one on which the
-// other side's stream rests is not.
+// other side's stream rests is not, nor one that another program uses, or that is the only one, by the time that ours has ended.
 func TestVacated(t *testing.T) {
-	first, second := connTo("b", network.DirInbound, 1), connTo("b", network.DirOutbound, 2)
-	o := sideOf(t, "a", first, second)
-	o.peers = map[peer.ID]*peerQueue{}
-	var gone, other bool
-	own := restingOn{named: named{protocol: DefaultProtocol}, id: "own", conn: second, gone: &gone}
-	second.streams = []network.Stream{own}
-	first.streams = []network.Stream{restingOn{named: named{protocol: DefaultProtocol}, id: "theirs", conn: first, gone: &other}}
-	st := &clientStream{o: o, s: own, peer: "b", timer: time.NewTimer(time.Hour)}
-	o.resting, o.queue("b").idle = []*clientStream{st}, []*clientStream{st}
+	theirs := &restingOn{named: named{protocol: DefaultProtocol}, id: "theirs"}
+	for name, test := range map[string]struct {
+		meanwhile func(first, second *link)
+		closed    bool
+		one       bool
+	}{
+		"ours alone":          {meanwhile: func(_, _ *link) {}, closed: true, one: true},
+		"used meanwhile":      {meanwhile: func(_, second *link) { second.streams = append(second.streams, named{protocol: "/else"}) }},
+		"the only one by now": {meanwhile: func(first, _ *link) { first.closed = true }, one: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := connTo("b", network.DirInbound, 1), connTo("b", network.DirOutbound, 2)
+			o := sideOf(t, "a", first, second)
+			o.peers = map[peer.ID]*peerQueue{}
+			ended := false
+			own := &restingOn{named: named{protocol: DefaultProtocol}, id: "own", conn: second, reset: func() {
+				ended = true
+				test.meanwhile(first, second)
+			}}
+			second.streams, first.streams = []network.Stream{own}, []network.Stream{theirs}
+			st := &clientStream{o: o, s: own, peer: "b", timer: time.NewTimer(time.Hour)}
+			o.resting, o.queue("b").idle = []*clientStream{st}, []*clientStream{st}
 
-	assert.True(t, o.leaveOne("b"))
-	assert.True(t, second.closed && gone)
-	assert.False(t, first.closed || other)
-	assert.Empty(t, o.resting)
-	assert.Empty(t, o.peers)
-	assert.True(t, st.ended)
+			assert.Equal(t, test.one, o.leaveOne("b"))
+			assert.True(t, ended)
+			assert.Equal(t, test.closed, second.closed)
+			assert.Len(t, first.streams, 1)
+			assert.Empty(t, o.resting)
+			assert.Empty(t, o.peers)
+			assert.True(t, st.ended)
+		})
+	}
 }
