@@ -1,6 +1,7 @@
 package network
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"sync"
@@ -35,6 +36,7 @@ type counter interface{ counted() *countingHost }
 // spent is what was sent about one key.
 type spent struct {
 	requests, failed uint32
+	hops             uint32 // 0: none
 	bytes            uint64 // of the requests and their answers
 }
 
@@ -42,6 +44,7 @@ type spent struct {
 type tally struct {
 	watchers int
 	spent
+	chains *chains // nil: several searched for the key at once, and whose answer is whose cannot be told
 }
 
 func counting(h host.Host, own bool) *countingHost {
@@ -68,61 +71,86 @@ func (h *countingHost) stats() Stats {
 	return Stats{Requests: h.requests.Load(), Failed: h.failed.Load(), Dials: h.dials.Load()}
 }
 
-// watch counts what is asked about a key until stop is called, which tells it. Two that watch the same key at once share
-// what is counted.
-func (h *countingHost) watch(key string) (stop func() spent) {
+// watch counts what is asked about a key by a node with such a table until stop is called with what was found, which tells
+// it. Two that watch the same key at once share what is counted, and hops are neither's.
+func (h *countingHost) watch(key string, k int, table []peer.ID) (stop func(result []peer.ID) spent) {
+	c := chainsTo(key, k, table)
 	h.mu.Lock()
 	t := h.watched[key]
 	if t == nil {
-		t = &tally{}
+		t = &tally{chains: c}
 		h.watched[key] = t
 		h.watching.Add(1)
+	} else {
+		t.chains = nil
 	}
 	t.watchers++
-	before := *t
+	before := t.spent
 	h.mu.Unlock()
-	return func() spent {
+	return func(result []peer.ID) spent {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if t.watchers--; t.watchers == 0 {
 			delete(h.watched, key)
 			h.watching.Add(-1)
 		}
-		return spent{requests: t.requests - before.requests, failed: t.failed - before.failed, bytes: t.bytes - before.bytes}
+		s := spent{requests: t.requests - before.requests, failed: t.failed - before.failed, bytes: t.bytes - before.bytes}
+		if t.chains != nil {
+			s.hops = uint32(t.chains.longest(result))
+			t.chains = nil
+		}
+		return s
 	}
 }
 
 // sent counts a request with the tally of its key, and returns that; nil if nobody watches it.
-func (h *countingHost) sent(key []byte, size uint64) *tally {
+func (h *countingHost) sent(kind wire.Type, key []byte, to peer.ID, size uint64) *tally {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.watched[string(key)]
 	if t != nil {
 		t.requests++
 		t.bytes += size
+		if t.chains != nil {
+			t.chains.ask(kind, to)
+		}
 	}
 	return t
 }
 
-func (h *countingHost) add(t *tally, failed uint32, bytes uint64) {
+func (h *countingHost) failedOne(t *tally) {
+	h.failed.Add(1)
+	if t != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		t.failed++
+	}
+}
+
+func (h *countingHost) answered(t *tally, from peer.ID, a answer) {
+	if t == nil {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t.failed += failed
-	t.bytes += bytes
+	t.bytes += a.size
+	if t.chains != nil {
+		t.chains.answer(from, a.body)
+	}
 }
 
 func (h *countingHost) NewStream(ctx context.Context, p peer.ID, protocols ...protocol.ID) (network.Stream, error) {
 	s, err := h.Host.NewStream(ctx, p, protocols...)
-	return h.count(s, err)
+	return h.count(s, p, err)
 }
 
 func (h *countingHost) Network() network.Network { return countingNetwork{h.Host.Network(), h} }
 
-func (h *countingHost) count(s network.Stream, err error) (network.Stream, error) {
+func (h *countingHost) count(s network.Stream, p peer.ID, err error) (network.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &countedStream{Stream: s, host: h}, nil
+	return &countedStream{Stream: s, host: h, peer: p}, nil
 }
 
 // countingNetwork counts what goes past the host.
@@ -133,20 +161,21 @@ type countingNetwork struct {
 
 func (n countingNetwork) NewStream(ctx context.Context, p peer.ID) (network.Stream, error) {
 	s, err := n.Network.NewStream(ctx, p)
-	return n.host.count(s, err)
+	return n.host.count(s, p, err)
 }
 
 // countedStream takes apart what is written to it and what is read.
 type countedStream struct {
 	network.Stream
 	host *countingHost
+	peer peer.ID
 
 	mu      sync.Mutex
 	sent    []byte    // the beginning of a frame of which the rest is not yet written
 	asked   []*tally  // of the requests that have no answer yet, oldest first; nil: nobody watches
 	in      answering // what is being read
 	writing int       // so many writes are under way
-	early   []uint64  // the sizes of answers that came before the write of their request had returned
+	early   []answer  // that came before the write of their request had returned
 }
 
 func (s *countedStream) Write(b []byte) (int, error) {
@@ -192,49 +221,16 @@ func (s *countedStream) request(body []byte, prefix int) {
 	kind, key := about(body)
 	var t *tally
 	if s.host.watching.Load() > 0 {
-		t = s.host.sent(key, uint64(prefix+len(body)))
+		t = s.host.sent(kind, key, s.peer, uint64(prefix+len(body)))
 	}
 	switch {
 	case kind == wire.AddProvider: // which nobody answers
 	case len(s.early) > 0:
-		s.answered(t, s.early[0])
+		s.host.answered(t, s.peer, s.early[0])
 		s.early = s.early[1:]
 	default:
 		s.asked = append(s.asked, t)
 	}
-}
-
-func (s *countedStream) answered(t *tally, size uint64) {
-	if t != nil {
-		s.host.add(t, 0, size)
-	}
-}
-
-// about finds a request's type and key, which is all that is needed of it; where it cannot be read it has neither.
-func about(body []byte) (kind wire.Type, key []byte) {
-	for len(body) > 0 {
-		tag, n := binary.Uvarint(body)
-		if n <= 0 {
-			return kind, nil
-		}
-		body = body[n:]
-		v, n := binary.Uvarint(body)
-		if n <= 0 {
-			return kind, nil
-		}
-		body = body[n:]
-		switch {
-		case tag == 1<<3: // the type, a number
-			kind = wire.Type(v)
-		case tag&7 != 2 || v > uint64(len(body)):
-			return kind, nil
-		case tag == 2<<3|2: // the key, bytes
-			return kind, body[:v]
-		default:
-			body = body[v:]
-		}
-	}
-	return kind, nil
 }
 
 func (s *countedStream) Read(b []byte) (int, error) {
@@ -242,14 +238,17 @@ func (s *countedStream) Read(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for part := b[:n]; len(part) > 0; {
-		var size uint64
-		switch part, size = s.in.take(part); {
-		case size == 0:
+		var a answer
+		switch part, a = s.in.take(part, s.matters()); {
+		case a.size == 0:
 		case len(s.asked) > 0:
-			s.answered(s.asked[0], size)
+			s.host.answered(s.asked[0], s.peer, a)
 			s.asked = s.asked[1:]
-		case s.writing > 0:
-			s.early = append(s.early, size)
+		case s.writing > 0 && len(s.early) < maxEarly:
+			s.early = append(s.early, answer{a.size, bytes.Clone(a.body)})
+		}
+		if a.size > 0 {
+			s.in.drop()
 		}
 	}
 	if err != nil { // a deadline that has passed, too: the next answer would be taken for this one
@@ -258,15 +257,24 @@ func (s *countedStream) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// maxEarly is how many requests a write may hold whose answers come before it returns; both implementations write one.
+const maxEarly = 16
+
+// matters says whether the next answer may be one that somebody watches.
+func (s *countedStream) matters() bool {
+	if len(s.asked) > 0 {
+		return s.asked[0] != nil
+	}
+	return s.writing > 0 && s.host.watching.Load() > 0
+}
+
 // unanswered counts the requests that get no answer any more.
 func (s *countedStream) unanswered() {
 	for _, t := range s.asked {
-		s.host.failed.Add(1)
-		if t != nil {
-			s.host.add(t, 1, 0)
-		}
+		s.host.failedOne(t)
 	}
 	s.asked = nil
+	s.in.drop()
 }
 
 func (s *countedStream) end() {
@@ -288,45 +296,4 @@ func (s *countedStream) Reset() error {
 func (s *countedStream) ResetWithError(code network.StreamErrorCode) error {
 	s.end()
 	return s.Stream.ResetWithError(code)
-}
-
-// answering finds the ends of frames in what comes piece by piece.
-type answering struct {
-	prefix  [binary.MaxVarintLen64]byte
-	have    int    // bytes of prefix
-	size    uint64 // of the frame, with its prefix; 0: its prefix is not whole yet
-	left    uint64 // of its body
-	ignored bool   // it is of the negotiation
-}
-
-// take reads up to the end of a frame and returns what is left, and the size of the frame if it is whole and an answer.
-func (a *answering) take(b []byte) (rest []byte, size uint64) {
-	for a.size == 0 && len(b) > 0 {
-		if a.have == len(a.prefix) {
-			return nil, 0 // no frame begins so; whoever reads it gives the stream up
-		}
-		a.prefix[a.have] = b[0]
-		a.have++
-		b = b[1:]
-		if v, n := binary.Uvarint(a.prefix[:a.have]); n > 0 {
-			a.size, a.left = v+uint64(n), v
-			a.ignored = v == 0
-		}
-	}
-	if a.size == 0 {
-		return b, 0
-	}
-	if a.left > 0 && a.left == a.size-uint64(a.have) && len(b) > 0 {
-		a.ignored = b[0] == negotiation
-	}
-	n := min(a.left, uint64(len(b)))
-	a.left -= n
-	if a.left > 0 {
-		return nil, 0
-	}
-	if !a.ignored {
-		size = a.size
-	}
-	*a = answering{}
-	return b[n:], size
 }

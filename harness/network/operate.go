@@ -1,7 +1,7 @@
 package network
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -78,23 +78,26 @@ func (r *run) carryOut(ends context.Context, m *member, n Node, row *sim.Row, nu
 	defer cancel()
 	key := r.keyOf(row.Op)
 	before := n.Stats()
-	var stop func() spent
+	var stop func(result []peer.ID) spent
 	c, counted := n.(counter)
 	if counted && row.Op.Kind != sim.Bootstrap {
-		stop = c.counted().watch(key)
+		stop = c.counted().watch(key, r.k(), n.Table())
 	}
 	began := time.Now()
-	err := r.ask(ctx, m, n, row, key, number, began)
+	result, err := r.ask(ctx, n, row, key, number, began)
 	row.Took = kad.Duration(time.Since(began))
 	switch {
 	case stop != nil:
-		s := stop()
-		row.Requests, row.Failed, row.Bytes = s.requests, s.failed, s.bytes
+		s := stop(result)
+		row.Requests, row.Failed, row.Hops, row.Bytes = s.requests, s.failed, s.hops, s.bytes
 	case !counted:
 		row.Blind = true
 	default:
 		after := n.Stats()
 		row.Requests, row.Failed = uint32(after.Requests-before.Requests), uint32(after.Failed-before.Failed)
+	}
+	if row.Op.Kind == sim.Lookup {
+		r.compare(row, key, m, result)
 	}
 	switch {
 	case ends.Err() != nil:
@@ -106,21 +109,18 @@ func (r *run) carryOut(ends context.Context, m *member, n Node, row *sim.Row, nu
 	}
 }
 
-// ask calls the method of the node, and compares what comes with the truth.
-func (r *run) ask(ctx context.Context, m *member, n Node, row *sim.Row, key string, number uint64, began time.Time) error {
+// ask calls the method of the node, and says whether what comes is right. The result is whom a lookup has named.
+func (r *run) ask(ctx context.Context, n Node, row *sim.Row, key string, number uint64, began time.Time) (result []peer.ID, err error) {
 	switch row.Op.Kind {
 	case sim.Lookup:
-		got, err := n.Closest(ctx, []byte(key))
-		row.OK, row.Found = err == nil, len(got)
-		r.compare(row, key, m, got)
-		return err
+		result, err = n.Closest(ctx, []byte(key))
+		row.OK, row.Found = err == nil, len(result)
 	case sim.Provide:
-		err := n.Provide(ctx, []byte(key))
+		err = n.Provide(ctx, []byte(key))
 		row.OK = err == nil
-		return err
 	case sim.Find:
 		var found []peer.ID
-		err := n.FindProviders(ctx, []byte(key), 0, func(p peer.ID) {
+		err = n.FindProviders(ctx, []byte(key), 0, func(p peer.ID) {
 			if len(found) == 0 {
 				row.First = kad.Duration(time.Since(began))
 			}
@@ -129,17 +129,15 @@ func (r *run) ask(ctx context.Context, m *member, n Node, row *sim.Row, key stri
 		row.Found = len(found)
 		row.OK = slices.ContainsFunc(r.members, func(m *member) bool { return slices.Contains(found, m.id) && m.honest() })
 		if row.OK || errors.Is(err, ErrNotFound) {
-			return nil // that nobody was found is no error but a result
+			err = nil // that nobody was found is no error but a result
 		}
-		return err
 	case sim.Put:
-		err := n.Put(ctx, key, valueOf(number))
+		err = n.Put(ctx, key, valueOf(number))
 		row.OK = err == nil
-		return err
 	case sim.Get:
 		value, err := n.Get(ctx, key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		row.Found, row.First = 1, kad.Duration(time.Since(began))
 		r.mu.Lock()
@@ -147,13 +145,13 @@ func (r *run) ask(ctx context.Context, m *member, n Node, row *sim.Row, key stri
 		r.mu.Unlock()
 		// One that was published while the search ran need not be found.
 		row.OK = !ok || numberOf(value) >= best.number || best.at > row.Began
-		return nil
 	case sim.Bootstrap:
-		err := n.Bootstrap(ctx)
+		err = n.Bootstrap(ctx)
 		row.OK = err == nil
-		return err
+	default:
+		err = fmt.Errorf("operation %d: %w", row.Op.Kind, ErrUnsupported)
 	}
-	return fmt.Errorf("operation %d: %w", row.Op.Kind, ErrUnsupported)
+	return result, err
 }
 
 // keyOf is the key of an operation: of equal numbers equal ones, those of provide and find, and of put and get, the same.
@@ -190,11 +188,7 @@ func numberOf(value []byte) uint64 {
 // compare counts how many of the closest servers a lookup has named: of those that were there from its beginning to its end
 // and answer, but for who asked.
 func (r *run) compare(row *sim.Row, key string, asker *member, got []peer.ID) {
-	k := r.cfg.Node.K
-	if k == 0 {
-		k = 20
-	}
-	for _, m := range r.closest(sha256.Sum256([]byte(key)), k, func(m *member) bool {
+	for _, m := range r.closest(sha256.Sum256([]byte(key)), r.k(), func(m *member) bool {
 		if m == asker || !m.server {
 			return false
 		}
@@ -212,26 +206,8 @@ func (r *run) compare(row *sim.Row, key string, asker *member, got []peer.ID) {
 
 // closest are the count members nearest to a target of those for which is says so.
 func (r *run) closest(target [32]byte, count int, is func(*member) bool) []*member {
-	type at struct {
-		far [32]byte
-		m   *member
-	}
-	var near []at
-	for _, m := range r.members {
-		a := at{m.key, m}
-		for i := range a.far {
-			a.far[i] ^= target[i]
-		}
-		if len(near) == count && bytes.Compare(a.far[:], near[count-1].far[:]) > 0 || !is(m) {
-			continue
-		}
-		i, _ := slices.BinarySearchFunc(near, a, func(x, y at) int { return bytes.Compare(x.far[:], y.far[:]) })
-		near = slices.Insert(near, i, a)
-		near = near[:min(len(near), count)]
-	}
-	out := make([]*member, len(near))
-	for i, a := range near {
-		out[i] = a.m
-	}
-	return out
+	return nearest(r.members, target, count, func(m *member) [32]byte { return m.key }, is)
 }
+
+// k is how many peers a lookup is for.
+func (r *run) k() int { return cmp.Or(r.cfg.Node.K, 20) }

@@ -3,10 +3,12 @@ package network
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -85,7 +87,8 @@ func TestShares(t *testing.T) {
 	assert.EqualValues(t, 20, samples)
 }
 
-// TestAnswering: the ends of frames are found however they come, and what negotiates a protocol is no answer.
+// TestAnswering: the ends of frames are found however they come, what negotiates a protocol is no answer, and a body is kept
+// whole where that was asked for.
 func TestAnswering(t *testing.T) {
 	var stream []byte
 	frame := func(body []byte) { stream = append(binary.AppendUvarint(stream, uint64(len(body))), body...) }
@@ -94,40 +97,74 @@ func TestAnswering(t *testing.T) {
 	frame(bytes.Repeat([]byte{8}, 300))
 	frame(nil)
 	frame([]byte{8, 4})
-	for _, r := range []io.Reader{bytes.NewReader(stream), iotest.OneByteReader(bytes.NewReader(stream)), iotest.HalfReader(bytes.NewReader(stream))} {
-		var a answering
-		var sizes []uint64
-		b := make([]byte, 7)
-		for {
-			n, err := r.Read(b)
-			for part := b[:n]; len(part) > 0; {
-				var size uint64
-				if part, size = a.take(part); size > 0 {
-					sizes = append(sizes, size)
+	for _, as := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.HalfReader} {
+		for _, keep := range []bool{false, true} {
+			var a answering
+			var got []string
+			b, r := make([]byte, 200), as(bytes.NewReader(stream))
+			for n, err := r.Read(b); err == nil; n, err = r.Read(b) {
+				for part := b[:n]; len(part) > 0; {
+					var whole answer
+					if part, whole = a.take(part, keep); whole.size > 0 {
+						got = append(got, fmt.Sprintf("%d %x", whole.size, whole.body))
+						a.drop()
+					}
 				}
 			}
-			if err != nil {
-				break
+			want := []string{"302 ", "3 "}
+			if keep {
+				want = []string{"302 " + strings.Repeat("08", 300), "3 0804"}
 			}
+			assert.Equal(t, want, got)
+			assert.Nil(t, a.pieces, "between frames nothing is held")
 		}
-		assert.Equal(t, []uint64{302, 3}, sizes)
 	}
 }
 
-// FuzzAnswering: bytes of a peer never make it panic or hang.
+// FuzzAnswering: bytes of a peer never make it panic or hang, and who a message names is what the wire format says.
 func FuzzAnswering(f *testing.F) {
 	f.Add([]byte{2, 8, 4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Add(wire.Append(nil, &wire.Message{Type: wire.FindNode, Key: []byte("k"), CloserPeers: []wire.Peer{{ID: []byte("a"), Addrs: wire.MakeAddrs([]byte("x"))}, {ID: []byte("b")}}}))
+	f.Add([]byte{0x43, 0x44, 0x42, 2, 0x0a, 0}) // a group, which ends what is read
 	f.Fuzz(func(t *testing.T, b []byte) {
+		c := chainsTo("k", 20, nil)
+		c.answer("somebody", b)
+		if hops := c.longest(nil); hops != 1 {
+			t.Fatalf("who was asked has %d hops", hops)
+		}
+		about(b)
+		agrees(t, b)
 		var a answering
 		for len(b) > 0 {
-			rest, _ := a.take(b)
+			rest, _ := a.take(b, true)
 			if len(rest) >= len(b) {
 				t.Fatal("nothing was read")
 			}
 			b = rest
 		}
-		about(b)
 	})
+}
+
+// agrees wants the peers that a message names to be those that the wire format finds in it.
+func agrees(t *testing.T, body []byte) {
+	got, want := []string{}, []string{}
+	whole := closerPeers(body, func(id []byte) { got = append(got, string(id)) })
+	var m wire.Message
+	if wire.Decode(body, &m) != nil {
+		return
+	}
+	for _, p := range m.CloserPeers {
+		want = append(want, string(p.ID))
+	}
+	if !whole { // at a group it gives up
+		want = want[:min(len(got), len(want))]
+	}
+	assert.Equal(t, want, got)
+	kind, key := about(body)
+	if len(m.Key) > 0 && bytes.HasPrefix(body, wire.Append(nil, &wire.Message{Type: m.Type, Key: m.Key})) {
+		assert.Equal(t, m.Type, kind)
+		assert.Equal(t, string(m.Key), string(key))
+	}
 }
 
 func TestAbout(t *testing.T) {
@@ -142,8 +179,9 @@ func TestAbout(t *testing.T) {
 		kind, key := about(frame[n:])
 		assert.Equal(t, m.Type, kind)
 		assert.Equal(t, string(m.Key), string(key))
+		agrees(t, frame[n:])
 		for i := range frame[n:] {
-			about(frame[n : n+i]) // what is cut off is no harm
+			agrees(t, frame[n:n+i]) // what is cut off is no harm
 		}
 	}
 }

@@ -45,11 +45,7 @@ func (r *run) sample() {
 				}
 			}
 			entries += len(known)
-			k := r.cfg.Node.K
-			if k == 0 {
-				k = 20
-			}
-			for _, near := range r.closest(m.key, k, func(o *member) bool { return o != m && o.server && there[o.id] }) {
+			for _, near := range r.closest(m.key, r.k(), func(o *member) bool { return o != m && o.server && there[o.id] }) {
 				sought++
 				if !known[near.id] {
 					missing++
