@@ -136,14 +136,18 @@ func (o *outbound) next(q *peerQueue, p peer.ID) *request {
 	return nil
 }
 
+// maxHeldBack is of how many connections of a peer the end is held back: more than a peer loses while a request runs. Requests to
+// one that comes and goes all the time, and is late with each answer, may never be over all at once.
+const maxHeldBack = 8
+
 // holdBack says whether the core is told of a connection's end only later: requests are under way to the peer, and each is
 // tried again on another connection, or fails and says so itself. The core fails all of them at once when it hears that
-// the peer is gone. A request is bounded in time, and so is this. It is called under Node.mu.
+// the peer is gone. It is called under Node.mu.
 func (o *outbound) holdBack(p peer.ID, id kad.ConnID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q := o.peers[p]
-	if q == nil || q.running == 0 || o.closed {
+	if q == nil || q.running == 0 || len(q.closed) == maxHeldBack || o.closed {
 		return false
 	}
 	q.closed = append(q.closed, id)
@@ -181,8 +185,7 @@ func (o *outbound) step(in kad.Input) { _ = o.n.do(in, nil) }
 
 // attempt asks, and once more if the connection was there before and turned out to be at its end, or was closed because there
 // is another (single.go): peers and their connection managers close connections as they like, and that one did says nothing
-// about whether the peer would answer. That it may
-// have read the request before does no harm (unsettled says why).
+// about whether the peer would answer. That it may have read the request before does no harm (unsettled says why).
 func (o *outbound) attempt(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
 	if ctx.Err() != nil { // while it waited for its turn; no stream shall suffer for that
 		return kad.Input{}, kad.ErrTimeout

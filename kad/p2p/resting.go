@@ -52,11 +52,11 @@ func (o *outbound) take(r *request) *clientStream {
 }
 
 // park lets a stream rest for the next request, or ends it. To end one may wait for a peer that does not read, so that
-// is never done under a lock.
+// is never done under a lock, nor while the answer of another peer waits to be stepped.
 func (o *outbound) park(st *clientStream) {
 	switch kept, crowded, surplus := o.keep(st); {
 	case surplus != nil:
-		surplus.discard()
+		o.n.work.Go(surplus.discard)
 	case kept:
 	case crowded:
 		st.finish()
