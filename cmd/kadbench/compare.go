@@ -30,7 +30,7 @@ func (compareCmd) Help() string {
 
 Simulations: whether the digests of the same plan, point, seed and size are the same; if they are, every step is.
 
-Figures that both sides have: the median of the turns of a load, or of the runs of a simulation or a network that differ in their seed alone; its interval; the change; and p, the chance that two samples of the same differ as much (Mann-Whitney, as benchstat has it). ~ says that the difference is no more than chance at 5 %. With fewer than four turns or runs a side no test is possible, and nothing is called worse: more rounds, more seeds, or a directory of several runs as a side give more.
+Figures that both sides have: the median of the turns of a load, or of the runs of a simulation or a network that differ in their seed alone; its interval; the change; and p, the chance that two samples of the same differ as much (Mann-Whitney, as benchstat has it). ~ says that the difference is no more than chance at 5 %. Of so few turns or runs (three a side) that even the most extreme order of them may be chance, nothing is called worse: more rounds, more seeds, or a directory of several runs as a side give more. What one run has in common, its processes and its minute of the machine, is in all of its turns, and p does not know of it: to hold two builds against each other, load both as targets of one kadbench bench.
 
 It ends with 0 whatever it finds, unless --fail is given.
 

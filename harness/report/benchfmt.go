@@ -20,8 +20,8 @@ func Benchfmt(w io.Writer, sides ...[]*Log) error {
 	for _, l := range logs {
 		fmt.Fprintf(bw, "# kadbench %s, %s, %s, seed %d\n", Clean(l.Run.Version), l.Run.Started.UTC().Format("2006-01-02 15:04:05 UTC"), Clean(l.Run.Go), l.Run.Seed)
 		fmt.Fprintf(bw, "# %s\n", Clean(strings.Join(l.Run.Command, " ")))
-		for _, t := range l.Targets {
-			fmt.Fprintf(bw, "# target %s %s\n", Clean(t.Name), Clean(t.Version))
+		for _, v := range l.targetVersions() {
+			fmt.Fprintf(bw, "# target %s\n", Clean(v))
 		}
 	}
 	used := make(map[*figureOf]bool)

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -259,48 +258,4 @@ func (c *Comparison) figures() {
 			c.Figures = append(c.Figures, change)
 		}
 	}
-}
-
-// notes say what else differs between the sides than what is to be compared.
-func (c *Comparison) notes() {
-	of := func(side, other []*Log, what func(*Log) []string) string {
-		var found, theirs []string
-		for _, l := range other {
-			theirs = append(theirs, what(l)...)
-		}
-		for _, l := range side {
-			for _, s := range what(l) {
-				if !slices.Contains(found, s) && !slices.Contains(theirs, s) {
-					found = append(found, s)
-				}
-			}
-		}
-		slices.Sort(found)
-		return cmp.Or(strings.Join(found, ", "), "none of it")
-	}
-	for _, n := range []struct {
-		what string
-		of   func(*Log) []string
-	}{
-		{"the machines differ", func(l *Log) []string {
-			return []string{fmt.Sprintf("%s, %s, %s", l.Run.OS, Plural(l.Run.CPUs, "CPU"), l.Run.Go)}
-		}},
-		{"the versions differ", (*Log).versions},
-		{"the seeds differ", func(l *Log) []string { return []string{fmt.Sprint(l.Run.Seed)} }},
-	} {
-		if a, b := of(c.A, c.B, n.of), of(c.B, c.A, n.of); a != b {
-			c.Notes = append(c.Notes, fmt.Sprintf("%s: %s in A, %s in B", n.what, a, b))
-		}
-	}
-}
-
-// versions of kadbench and of the targets.
-func (l *Log) versions() (list []string) {
-	list = append(list, "kadbench "+l.Run.Version)
-	for _, t := range l.Targets {
-		if t.Version != "" {
-			list = append(list, t.Name+" "+t.Version)
-		}
-	}
-	return list
 }

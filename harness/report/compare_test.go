@@ -82,6 +82,37 @@ func TestCompareBothWays(t *testing.T) {
 	assert.Zero(t, figures, "and within another")
 }
 
+// What was not alike on both sides, and what others did meanwhile, stands above the figures.
+func TestCompareNotes(t *testing.T) {
+	notes := func(change func(a, b *Log)) string {
+		a, b := sides(t, "bench/monday", "bench/monday")
+		change(a[0], b[0])
+		return strings.Join(Compare(a, b, 0.05).Notes, "\n")
+	}
+	assert.Empty(t, notes(func(_, _ *Log) {}))
+	for want, change := range map[string]func(a, b *Log){
+		"the versions differ: go go-libp2p-kad-dht v0.42.1 in A, go go-libp2p-kad-dht v0.50 in B": func(_, b *Log) { b.Benches[1].Version = "go-libp2p-kad-dht v0.50" },
+		"the seeds differ: 7 in A, 8 in B": func(_, b *Log) { b.Run.Seed = 8 },
+		"the machines differ: linux/amd64, 2 CPUs, go1.26.8 in A, linux/amd64, 64 CPUs, go1.26.8 in B": func(_, b *Log) { b.Run.CPUs = 64 },
+		"what was asked differs: load/find-node: streams 32 in A, load/find-node: streams 8 in B": func(_, b *Log) {
+			for _, one := range b.Benches {
+				one.World = slices.Clone(one.World)
+				one.World[slices.IndexFunc(one.World, func(s record.Setting) bool { return s.Name == "streams" })].Value = "8"
+			}
+		},
+		"others kept up to 2.0 % of the processors busy in A, and 40.0 % in B": func(_, b *Log) { b.Benches[0].Turns[0].Foreign = new(0.4) },
+	} {
+		got := notes(change)
+		assert.True(t, strings.HasPrefix(got, want), got)
+		assert.NotContains(t, got, "\n")
+	}
+	assert.Empty(t, notes(func(_, b *Log) {
+		other := *b.Benches[0]
+		other.Plan, other.World = "load/other", []record.Setting{{Name: "streams", Value: "8"}}
+		b.Benches = append(b.Benches, &other)
+	}), "what only one side was asked is compared with nothing")
+}
+
 // Verdicts have an order, and what was not judged has no place in it.
 func TestVerdictChanges(t *testing.T) {
 	side := func(v record.Verdict) []*Log {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/kadbench/kadbench/harness/stats"
@@ -166,6 +167,9 @@ func (c *Comparison) writeFigures(w io.Writer, o Options) {
 			break
 		}
 	}
+	if c.oneRun() {
+		text += "; turns of one run are less far apart than runs are, and p knows of turns alone: several runs a side tell more, and most of all both sides as targets of one run"
+	}
 	if tested := c.tested(); tested > 1 {
 		text += fmt.Sprintf("; of %d figures that are tested, about %.*f would differ by chance alone", tested, map[bool]int{true: 1}[tested < 100], float64(tested)*stats.Alpha)
 	}
@@ -178,6 +182,11 @@ func (c *Comparison) writeFigures(w io.Writer, o Options) {
 	for _, line := range wrap(strings.TrimPrefix(text, "; "), o.Width) {
 		fmt.Fprintln(w, o.paint(dim, line))
 	}
+}
+
+// oneRun says whether a figure of turns is tested of which a side has one run.
+func (c *Comparison) oneRun() bool {
+	return min(len(c.A), len(c.B)) == 1 && slices.ContainsFunc(c.Figures, func(f FigureChange) bool { return f.of.turn != nil && !f.Few })
 }
 
 // tested counts the figures that have samples enough.

@@ -10,9 +10,6 @@ import (
 // Alpha is how seldom two samples of the same may be told to differ by chance: one in twenty, as benchstat has it.
 const Alpha = 0.05
 
-// Least is how many turns each side of a comparison needs: with three the most extreme order of them all has a chance of 10 %.
-const Least = 4
-
 // Middle is the median of some turns with its 95 % interval, least and most of them.
 type Middle struct {
 	Interval
@@ -47,7 +44,8 @@ type Difference struct {
 	// P is the chance that samples of the same thing differ as much as these, by the test of Mann and Whitney; 1 where
 	// there are too few to test, or all of them are equal.
 	P float64
-	// Few: a side has fewer than Least turns, so that no difference could be told from chance.
+	// Few: so few turns that not even the most extreme order of them could be told from chance: of three and three it has a
+	// chance of 10 %, of four and four, or three and six, of less than Alpha.
 	Few bool
 	// Significant: P is at most Alpha.
 	Significant bool
@@ -55,7 +53,7 @@ type Difference struct {
 
 // Compare tests whether two samples come from the same. Nothing is assumed of how they are spread.
 func Compare(a, b []float64) Difference {
-	d := Difference{A: MiddleOf(a), B: MiddleOf(b), P: 1, Few: min(len(a), len(b)) < Least}
+	d := Difference{A: MiddleOf(a), B: MiddleOf(b), P: 1, Few: extreme(len(a), len(b)) > Alpha}
 	switch d.Change = d.B.Value/d.A.Value - 1; {
 	case d.A.Value == d.B.Value:
 		d.Change = 0
@@ -68,6 +66,15 @@ func Compare(a, b []float64) Difference {
 	c := benchmath.AssumeNothing.Compare(sample(a), sample(b))
 	d.P, d.Significant = c.P, c.P <= c.Alpha
 	return d
+}
+
+// extreme is the chance that all of a lie below all of b, or above: of all orders of both together two are that.
+func extreme(a, b int) float64 {
+	chance := 2.0
+	for i := 1; i <= a; i++ {
+		chance *= float64(i) / float64(b+i)
+	}
+	return chance
 }
 
 func sample(turns []float64) *benchmath.Sample {
