@@ -113,7 +113,7 @@ func about(body []byte) (kind wire.Type, key []byte) {
 }
 
 // closerPeers calls each with the id of each peer that an answer names as closer, up to where it cannot be read: ok is false then.
-// Of all else in an answer nothing is needed, and addresses are most of it.
+// Of a peer it reads no more than its id, which goes first as everybody writes it: addresses are most of an answer.
 func closerPeers(body []byte, each func(id []byte)) (ok bool) {
 	for len(body) > 0 {
 		var f field
@@ -123,16 +123,15 @@ func closerPeers(body []byte, each func(id []byte)) (ok bool) {
 		if f.tag != closerField {
 			continue
 		}
-		var id []byte
-		for inner := f.content; len(inner) > 0; {
-			if f, inner, ok = nextField(inner); !ok {
+		for in := f.content; len(in) > 0; {
+			if f, in, ok = nextField(in); !ok {
 				return false
 			}
 			if f.tag == idField {
-				id = f.content // the last one counts
+				each(f.content)
+				break
 			}
 		}
-		each(id)
 	}
 	return true
 }
