@@ -71,7 +71,7 @@ func (r *runner) attempts(ctx context.Context, p *plan.Plan, n *node) (f finding
 				if own != nil {
 					r.pool.stop(own)
 				}
-				if own, err = r.pool.start(ctx, p); err != nil {
+				if own, err = r.pool.startScaled(ctx, p, n.scale); err != nil {
 					f.fault = err
 					return f
 				}

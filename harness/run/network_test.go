@@ -138,8 +138,9 @@ func TestAResultThatTheTargetCannotTell(t *testing.T) {
 	}
 }
 
-// A target without a clock is started with its periods divided by 36,000, and the line waits; one with a clock jumps. A
-// case that gives no period, or says that it needs a clock, is not for the first.
+// A target without a clock is started with its periods divided by 36,000, and the line waits; what misses something then is
+// tried once more, by 9,000. One with a clock jumps. A case that gives no period, or says that it needs a clock, is not for
+// the first.
 func TestAClockOfATargetWithoutOne(t *testing.T) {
 	lines := []string{"clock T +36h", "open s A -> T", `send s FIND_NODE key="echo"`, "want s FIND_NODE"}
 	head := "peer T target expiry.provider=24h"
@@ -149,6 +150,13 @@ func TestAClockOfATargetWithoutOne(t *testing.T) {
 	require.Equal(t, record.Pass, r.Verdict, r.Why)
 	require.Equal(t, map[string]int64{"provider": 2400}, slow.started[0].Expiry)
 	require.GreaterOrEqual(t, time.Since(began), 3600*time.Millisecond)
+	require.Len(t, slow.started, 1)
+
+	hasty := &fake{options: []string{"expiry.provider"}}
+	_, r = operation(t, hasty, head, "clock T +1h", "open s A -> T", `send s FIND_NODE key="echo"`, "want s PING")
+	require.Equal(t, record.Fail, r.Verdict, "with more time too")
+	require.Len(t, hasty.started, 2)
+	require.Equal(t, map[string]int64{"provider": 9600}, hasty.started[1].Expiry)
 
 	quick := &fake{options: []string{"expiry.provider"}, results: map[string]string{"advance_clock": "{}"}}
 	_, r = operation(t, quick, head, lines...)

@@ -23,9 +23,9 @@ type node struct {
 	protocol string
 	target   target.Target
 	hello    *target.Hello
-	scaled   bool   // its periods are divided by clockScale
-	remote   bool   // only an address
-	puppets  string // Config.Puppets
+	scale    time.Duration // its periods are divided by it; 0: by nothing
+	remote   bool          // only an address
+	puppets  string        // Config.Puppets
 	company  *company
 
 	mu      sync.Mutex
@@ -68,15 +68,18 @@ func (n *node) lost() bool {
 	}
 }
 
-// clockScale divides the periods of a target without a clock, in a case that lets time pass: 1 h is 100 ms.
-const clockScale = 36_000
+// A target without a clock has its periods divided, in a case that lets time pass.
+const (
+	clockScale = 36_000         // 1 h is 100 ms
+	slowScale  = clockScale / 4 // 1 h is 400 ms: once more for who missed something, as a machine may stall for "20 h" of 2 s
+)
 
 // period is a time as the node counts it.
 func (n *node) period(d time.Duration) time.Duration {
-	if n.scaled {
-		return max(time.Millisecond, d/clockScale)
+	if n.scale == 0 {
+		return d
 	}
-	return d
+	return max(time.Millisecond, d/n.scale)
 }
 
 func (n *node) info() peer.AddrInfo { return peer.AddrInfo{ID: n.id, Addrs: n.addrs} }

@@ -97,7 +97,12 @@ func (p *pool) put(t target.Target) {
 
 // start starts a node with the parameters of a plan's target line; nil is for the node that cases share.
 func (p *pool) start(ctx context.Context, of *plan.Plan) (*node, error) {
-	params, err := p.params(of)
+	return p.startScaled(ctx, of, p.scale(of))
+}
+
+// startScaled is start for a node whose periods are divided.
+func (p *pool) startScaled(ctx context.Context, of *plan.Plan, scale time.Duration) (*node, error) {
+	params, err := p.params(of, scale)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +114,7 @@ func (p *pool) start(ctx context.Context, of *plan.Plan) (*node, error) {
 		switch {
 		case err == nil:
 			p.count(nil)
-			n.scaled = p.scales(of)
+			n.scale = scale
 			return n, nil
 		case errors.Is(err, errUnsupported), ctx.Err() != nil:
 			return nil, err
@@ -232,7 +237,7 @@ func (p *pool) close() {
 
 // params are those of start. Every node of a run has the same identity, so that --seed brings all puppets back to the
 // places where they were.
-func (p *pool) params(of *plan.Plan) (target.StartParams, error) {
+func (p *pool) params(of *plan.Plan, scale time.Duration) (target.StartParams, error) {
 	seed := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("kadbench target "), p.seed))
 	s := target.StartParams{
 		Seed: base64.RawURLEncoding.EncodeToString(seed[:]), Mode: "server", Protocol: DefaultProtocol, Profile: p.profile,
@@ -274,7 +279,7 @@ func (p *pool) params(of *plan.Plan) (target.StartParams, error) {
 			if s.Expiry == nil {
 				s.Expiry = map[string]int64{}
 			}
-			s.Expiry[period] = (&node{scaled: p.scales(of)}).period(d).Milliseconds()
+			s.Expiry[period] = (&node{scale: scale}).period(d).Milliseconds()
 		}
 		if err != nil {
 			return s, fmt.Errorf("%s: %s=%s: %w", f.Pos, f.Name, text, err)
@@ -283,9 +288,12 @@ func (p *pool) params(of *plan.Plan) (target.StartParams, error) {
 	return s, nil
 }
 
-// scales says whether a case gets a node with its periods divided: time passes in it, and the target has no clock.
-func (p *pool) scales(of *plan.Plan) bool {
-	return of != nil && uses(of, "clock") && !slices.Contains(p.hello.Methods, "advance_clock")
+// scale is by what the periods of a case's node are divided, if time passes in it and the target has no clock.
+func (p *pool) scale(of *plan.Plan) time.Duration {
+	if of == nil || !uses(of, "clock") || slices.Contains(p.hello.Methods, "advance_clock") {
+		return 0
+	}
+	return clockScale
 }
 
 // unsupported reads the answers by which a target says that it cannot do something.

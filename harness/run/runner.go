@@ -248,6 +248,15 @@ func (r *runner) one(ctx context.Context, p *plan.Plan) {
 		}
 		crowded = false
 	}
+	if n.scale != 0 && f.ended == nil && r.missed(p, f) {
+		if n, err := r.pool.startScaled(ctx, p, slowScale); err == nil {
+			f = r.on(ctx, p, n)
+			r.pool.stop(n)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
 	if f.ended != nil && crowded && !n.remote {
 		r.mu.Lock()
 		r.solo = append(r.solo, soloCase{p, n, f})
