@@ -66,14 +66,12 @@ func (interrupted) Unwrap() error { return context.Canceled }
 // The state that a failing instance enters, and the topic on which it says why before.
 const stateAbort = "abort"
 
-// abort tells all instances of a run why it ends. It is the last thing that its teller does, so a service that is gone is no
-// further failure.
-func abort(s Sync, why string) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace/2)
-	defer cancel()
-	if s.Publish(ctx, stateAbort, clip(why)) == nil {
-		s.Signal(ctx, stateAbort)
-	}
+// abort tells all instances of a run why it ends. A service that does not take it in time hangs, and gets no goodbye.
+func (c *client) abort(why string) {
+	late := time.AfterFunc(reporting, c.cut)
+	defer late.Stop()
+	c.Publish(context.Background(), stateAbort, clip(why)) // where there is no room for it, they hear that it ends
+	c.Signal(context.Background(), stateAbort)
 }
 
 // errAborted is why an instance ends that has not failed itself.
@@ -96,17 +94,14 @@ func heed(ctx context.Context, s Sync, end context.CancelCauseFunc) {
 	if s.Wait(ctx, stateAbort, 1) != nil {
 		return // the connection or the case has ended
 	}
-	s.Collect(ctx, stateAbort, 1, func(item []byte) error {
-		var why string
-		if json.Unmarshal(item, &why) != nil {
-			why = "another instance has failed"
-		}
-		end(&errAborted{why})
-		return nil
-	})
+	why := "another instance has failed"
+	within, cancel := context.WithTimeout(ctx, reporting)
+	defer cancel()
+	s.Collect(within, stateAbort, 1, func(item []byte) error { return json.Unmarshal(item, &why) })
+	end(&errAborted{why})
 }
 
-// perform carries out an instance: its case, and the event that tells how it ended. ctx ends when the run has.
+// perform carries out the case of an instance. ctx ends when the run has.
 func perform(ctx context.Context, in *Instance, e env) error {
 	done := make(chan error, 1)
 	go func() { done <- guarded(ctx, in, e) }()
@@ -124,14 +119,21 @@ func perform(ctx context.Context, in *Instance, e env) error {
 	var crashed *crashed
 	switch {
 	case errors.As(err, &crashed):
-		return err // it is recorded
+		return err
 	case err == nil:
-		err = e.refused()
+		return e.refused()
 	case ctx.Err() != nil: // what failed then, failed by it
-		err = reason(ctx)
+		return reason(ctx)
 	}
-	e.end(err)
 	return err
+}
+
+// told records how an instance ended; a panic is recorded where it happened.
+func told(e env, err error) {
+	var crashed *crashed
+	if !errors.As(err, &crashed) {
+		e.end(err)
+	}
 }
 
 // crashed is a panic of a case.

@@ -44,5 +44,6 @@
 // Local's instances share a hub of states and topics in memory. Processes reach one over Testground's own protocol: ServeSync
 // is the service, and the client is ours too, because the SDK's (v0.3.0) ends the process when the connection is lost, panics
 // when a subscription is left while an item comes, loses the error of a barrier, and ends on a message of 32,769 bytes. Either
-// side works with Testground's other: our instances with its service, its SDK with ours.
+// side works with Testground's other: our instances with its service, its SDK with ours. Ours with ours know one thing more: an
+// instance leaves a will with the service, by which the others hear of it when it was killed and can tell them nothing.
 package ground

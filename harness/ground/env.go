@@ -28,9 +28,9 @@ type env interface {
 	close() error
 }
 
-// maxText is the longest message or error, in bytes. As JSON each may take six, and a line of 64 KiB is the last that
-// Testground reads of an instance.
-const maxText = 8 << 10
+// maxText is the longest message or error, in bytes. As JSON each may take six: so it fits in an item, by which others hear of
+// it, and in a line of 64 KiB, the longest that Testground reads of an instance.
+const maxText = 4 << 10
 
 func clip(s string) string {
 	if len(s) <= maxText {

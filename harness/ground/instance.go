@@ -171,7 +171,7 @@ func warn(ctx context.Context, p *tgruntime.RunParams, why error) {
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	if c, err := dialSync(ctx, service(), scopeOf(p)); err == nil {
-		abort(c, why.Error())
+		c.abort(why.Error())
 		c.Close()
 	}
 }
@@ -188,24 +188,32 @@ func (in *Instance) attend(ctx context.Context, p *tgruntime.RunParams, e *sdk) 
 		e.end(err)
 		return err
 	}
-	defer c.Close()
 	defer context.AfterFunc(c.Lost(), func() { end(context.Cause(c.Lost())) })()
 	in.Sync = c
 	go heed(within, c, end)
-	if err = in.arrive(within, p, c, e); err != nil {
-		if within.Err() != nil {
-			err = reason(within)
-		}
-		e.end(err)
-	} else {
+	c.bequeath(in.failure(errGone).Error())
+	if err = in.arrive(within, p, c, e); err == nil {
+		c.bequeath(in.failure(errGone).Error()) // with its number
 		e.AttachSyncClient(c)
 		err = perform(within, in, e)
+	} else if within.Err() != nil {
+		err = reason(within)
 	}
+	in.depart(c, e, err)
+	return err
+}
+
+// errGone is what the others hear of an instance that can tell them nothing any more.
+var errGone = errors.New("it left the sync service without a goodbye")
+
+// depart tells the others of a failure first, as they wait for it, then whoever reads the instance's events.
+func (in *Instance) depart(c *client, e env, err error) {
 	var other *errAborted
 	if err != nil && !errors.As(err, &other) {
-		abort(c, in.failure(err).Error())
+		c.abort(in.failure(err).Error())
 	}
-	return err
+	told(e, err)
+	c.Close()
 }
 
 // arrive waits for the network where there is a sidecar, and takes the instance's numbers.

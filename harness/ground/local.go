@@ -64,7 +64,9 @@ func Local(ctx context.Context, c Config) (*Run, error) {
 			defer ended.Add(1)
 			envs[i].start()
 			envs[i].Message(claimed, s.Seq, s.Group, s.GroupSeq)
-			if err := perform(within, &s.Instance, envs[i]); err != nil {
+			err := perform(within, &s.Instance, envs[i])
+			told(envs[i], err)
+			if err != nil {
 				fail(s.failure(err))
 			}
 		})

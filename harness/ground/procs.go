@@ -87,7 +87,7 @@ func (f *family) wait(ctx context.Context, n int, timeout <-chan time.Time, late
 		}
 		first = why
 		f.stop()
-		f.telling.Go(func() { abort(f.sync, why.Error()) })
+		f.telling.Go(func() { f.sync.abort(why.Error()) })
 		kill = time.After(grace)
 	}
 	for n > 0 {

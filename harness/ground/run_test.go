@@ -237,7 +237,8 @@ func TestAKilledInstanceEndsTheRun(t *testing.T) {
 			assert.Equal(t, 1, run.ExitCode(err))
 			for _, i := range []int{0, 2} {
 				assert.Equal(t, Aborted, r.Instances[i].State, "they heard of it and ended by themselves")
-				assert.Equal(t, err.Error(), r.Instances[i].Error)
+				assert.Contains(t, []string{err.Error(), fmt.Sprintf("instance %d of 3 (group single): %v", hit.Seq, errGone)}, r.Instances[i].Error,
+					"by whoever noticed first, its parent or the service")
 			}
 			assert.Empty(t, children(t))
 		})

@@ -16,8 +16,9 @@ import (
 
 // Times of a client.
 const (
-	dialing = 10 * time.Second // 1,000 processes on two cores begin within 13 s, and most of that is not the service's
-	leaving = time.Second      // to say goodbye
+	dialing   = 10 * time.Second // 1,000 processes on two cores begin within 13 s, and most of that is not the service's
+	reporting = time.Second      // why a run ends, or an event: whoever has pressed Ctrl-C waits for both
+	goodbye   = 3 * time.Second  // so that a service under load does not take who leaves for somebody lost
 )
 
 // client is the Sync of an instance that has a process of its own: a client of Testground's sync service. Testground's own
@@ -29,8 +30,8 @@ type client struct {
 
 	ctx  context.Context // ends with the connection; its cause says why
 	end  context.CancelCauseFunc
-	read chan struct{} // closed when nobody reads any more
-	cut  func()        // ends the connection at once, also one that is being closed (CloseNow does not)
+	busy sync.WaitGroup // reading, and asking for signs of life
+	cut  func()         // ends the connection at once, also one that is being closed (CloseNow does not)
 
 	mu   sync.Mutex
 	next int
@@ -52,6 +53,9 @@ func dialSync(ctx context.Context, addr string, s scope) (*client, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		if dial.Err() != nil {
+			return nil, fmt.Errorf("%w at %s cannot be reached: no answer within %v", ErrSync, addr, dialing)
+		}
 		return nil, fmt.Errorf("%w at %s cannot be reached: %s", ErrSync, addr, lastReason(err))
 	}
 	return newClient(ctx, conn, addr, s), nil
@@ -59,12 +63,37 @@ func dialSync(ctx context.Context, addr string, s scope) (*client, error) {
 
 func newClient(ctx context.Context, conn *websocket.Conn, addr string, s scope) *client {
 	conn.SetReadLimit(maxMessage)
-	c := &client{scope: s, addr: addr, conn: conn, read: make(chan struct{}), open: map[string]*call{}}
+	c := &client{scope: s, addr: addr, conn: conn, open: map[string]*call{}}
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	var reading context.Context
 	reading, c.cut = context.WithCancel(context.Background())
-	go c.responses(reading)
+	c.busy.Go(func() { c.responses(reading) })
+	c.busy.Go(func() {
+		if err := c.pulse(); err != nil {
+			c.end(fmt.Errorf("%w at %s was lost: %w", ErrSync, addr, err))
+			c.cut()
+		}
+	})
 	return c
+}
+
+// pulse gives and asks for signs of life, until there was none or the connection has ended.
+func (c *client) pulse() error {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		within, cancel := context.WithTimeout(context.Background(), silent) // a ping that is cut short ends the connection
+		err := c.conn.Ping(within)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // lastReason is the innermost of an error's reasons, as the outer ones repeat the request.
@@ -81,16 +110,15 @@ func (c *client) Lost() context.Context { return c.ctx }
 // Close leaves the service.
 func (c *client) Close() error {
 	c.end(fmt.Errorf("%w: this client has left it", ErrSync))
-	enough := time.AfterFunc(leaving, c.cut)
+	enough := time.AfterFunc(goodbye, c.cut)
 	defer enough.Stop()
 	c.conn.Close(websocket.StatusNormalClosure, "")
-	<-c.read
+	c.busy.Wait()
 	return nil
 }
 
 // responses hands out what comes until the connection ends.
 func (c *client) responses(ctx context.Context) {
-	defer close(c.read)
 	defer c.cut()
 	defer c.conn.CloseNow()
 	for {
@@ -272,9 +300,22 @@ func (c *client) follow(ctx context.Context, topic string, each func(item []byte
 	}
 }
 
+// bequeath leaves with the service why the others shall end when this connection is lost. Without that, they would wait for
+// somebody who was killed as long as their case may take. Testground's own service does not do it.
+func (c *client) bequeath(why string) error {
+	item, err := encode(stateAbort, clip(why))
+	if err != nil {
+		return err
+	}
+	return c.send(&request{Will: []request{
+		{Publish: &publishing{Topic: c.scope.topic(stateAbort), Payload: item}},
+		{SignalEntry: &tgsync.SignalEntryRequest{State: c.scope.state(stateAbort)}},
+	}})
+}
+
 // SignalEvent tells Testground's daemon what became of the instance, for the runners that do not read its output.
 func (c *client) SignalEvent(ctx context.Context, e *tgruntime.Event) error {
-	ctx, cancel := context.WithTimeout(ctx, grace)
+	ctx, cancel := context.WithTimeout(ctx, reporting)
 	defer cancel()
 	return c.publish(ctx, c.scope.events(), "run_events", e)
 }

@@ -15,6 +15,9 @@ type request struct {
 	Subscribe   *tgsync.SubscribeRequest   `json:"subscribe,omitempty"`
 	Barrier     *tgsync.BarrierRequest     `json:"barrier,omitempty"`
 	SignalEntry *tgsync.SignalEntryRequest `json:"signal_entry,omitempty"`
+	// Will is what our service does for a client whose connection is lost without a goodbye: it publishes and enters states. The
+	// last one counts, and has no response. Testground's service passes over it.
+	Will []request `json:"will,omitempty"`
 }
 
 type publishing struct {

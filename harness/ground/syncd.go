@@ -25,6 +25,10 @@ const (
 	// writing is how long a client may leave unread what was sent to it. 1,000 processes on two cores that all read a million
 	// items take 16 s.
 	writing = time.Minute
+	// silent is how long a client that has left a will may give no sign of life: a process that was stopped does not, nor a machine
+	// that is gone. Ours gives one each beat.
+	silent = writing
+	beat   = 10 * time.Second
 )
 
 // ServeSync is a sync service as Testground's instances expect it, at localhost:5050 if nothing else was said to them. It
@@ -44,10 +48,7 @@ func (h *hub) serve(ctx context.Context, l net.Listener) error {
 				http.Error(w, "instances of a test only", http.StatusForbidden)
 				return
 			}
-			conn, err := websocket.Accept(w, r, nil)
-			if err == nil { // else it has been told
-				h.connection(ctx, conn)
-			}
+			h.connection(ctx, w, r)
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
@@ -75,19 +76,33 @@ func (h *hub) serve(ctx context.Context, l net.Listener) error {
 }
 
 // connection serves one client until it leaves.
-func (h *hub) connection(ctx context.Context, conn *websocket.Conn) {
+func (h *hub) connection(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	var c *connection
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{OnPingReceived: func(context.Context, []byte) bool {
+		c.alive()
+		return true
+	}})
+	if err != nil {
+		return // it has been told
+	}
 	h.enter()
 	defer h.leave()
 	ctx, cancel := context.WithCancel(ctx)
-	c := newConnection(ctx, h, func(ctx context.Context, text []byte) error {
+	c = newConnection(ctx, h, func(ctx context.Context, text []byte) error {
 		return conn.Write(ctx, websocket.MessageText, text)
 	})
+	c.silence = time.AfterFunc(silent, func() { conn.CloseNow() })
+	c.silence.Stop() // until it leaves a will
 	defer c.handlers.Wait()
 	defer cancel()
+	defer c.silence.Stop()
 	conn.SetReadLimit(maxMessage)
 	for {
 		_, text, err := conn.Read(ctx)
 		if err != nil {
+			if ctx.Err() == nil && websocket.CloseStatus(err) < 0 {
+				c.lost()
+			}
 			conn.CloseNow()
 			return
 		}
@@ -110,6 +125,10 @@ type connection struct {
 	write    func(ctx context.Context, text []byte) error // one that fails has closed the connection
 	handlers sync.WaitGroup
 
+	// Of whoever reads the connection alone.
+	will    []request
+	silence *time.Timer // ends the connection
+
 	mu   sync.Mutex
 	open map[string]context.CancelFunc // barriers and subscriptions, by the ids of their requests
 }
@@ -130,6 +149,9 @@ func (c *connection) message(text []byte) error {
 
 func (c *connection) request(r *request) {
 	switch {
+	case r.Will != nil:
+		c.will = r.Will
+		c.alive()
 	case r.Cancel:
 		c.mu.Lock()
 		cancel := c.open[r.ID]
@@ -163,6 +185,25 @@ func (c *connection) request(r *request) {
 		})
 	default:
 		c.respond(&tgsync.Response{ID: r.ID}, errors.New("publish, subscribe, barrier or signal_entry was expected"))
+	}
+}
+
+// alive takes a sign of life. Testground's clients give none, and have no will.
+func (c *connection) alive() {
+	if c.will != nil && c.silence != nil {
+		c.silence.Reset(silent)
+	}
+}
+
+// lost does what the client has left to do. What the hub has no room for stays undone: nobody is there to be told.
+func (c *connection) lost() {
+	for _, r := range c.will {
+		switch {
+		case r.Publish != nil:
+			c.hub.publish(r.Publish.Topic, r.Publish.Payload)
+		case r.SignalEntry != nil:
+			c.hub.signal(r.SignalEntry.State)
+		}
 	}
 }
 

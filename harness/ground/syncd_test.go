@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -90,24 +91,104 @@ func TestNobodyWaitsForTheDeaf(t *testing.T) {
 	})
 	t.Run("client", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := make(pipes)
-			hung := make(chan struct{})
-			server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				conn, err := websocket.Accept(w, r, nil)
-				if assert.NoError(t, err) {
-					<-hung
-					conn.CloseNow()
-				}
-			})}
-			go server.Serve(p)
-			c := newClient(t.Context(), p.dial(t), "pipe", scopeOf(aRun))
+			c := hungService(t, 0)
 			began := time.Now()
 			require.NoError(t, c.Close())
-			assert.Equal(t, leaving, time.Since(began))
-			close(hung)
-			server.Close()
+			assert.Equal(t, goodbye, time.Since(began))
 		})
 	})
+	t.Run("instance", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c := hungService(t, 0)
+			in := &Instance{Sync: c, Seq: 1, Count: 2, Group: "single"}
+			began := time.Now()
+			in.depart(c, signalling{c: c}, errors.New("boom"))
+			assert.Equal(t, reporting, time.Since(began), "neither its event nor its goodbye waits once more")
+		})
+	})
+	t.Run("waiting", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c := hungService(t, 1)
+			began := time.Now()
+			assert.ErrorIs(t, c.Wait(t.Context(), "ready", 2), ErrSync)
+			assert.LessOrEqual(t, time.Since(began), beat+silent)
+			c.Close()
+		})
+	})
+}
+
+// hungService is a client of a service that takes so many requests and is never heard of.
+func hungService(t *testing.T, requests int) *client {
+	p := make(pipes)
+	hung := make(chan struct{})
+	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, nil)
+		if assert.NoError(t, err) {
+			for range requests {
+				conn.Read(r.Context())
+			}
+			<-hung
+			conn.CloseNow()
+		}
+	})}
+	go server.Serve(p)
+	t.Cleanup(func() {
+		close(hung)
+		server.Close()
+	})
+	return newClient(t.Context(), p.dial(t), "pipe", scopeOf(aRun))
+}
+
+// signalling is an env whose end is an event.
+type signalling struct {
+	env
+	c *client
+}
+
+func (s signalling) end(error) { s.c.SignalEvent(context.Background(), &tgruntime.Event{}) }
+
+// TestALostClientsWillIsDone: whoever is killed, or stopped, or whose machine is gone, ends the run for the others; whoever says
+// goodbye does not.
+func TestALostClientsWillIsDone(t *testing.T) {
+	for _, how := range []string{"killed", "stopped", "left"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := make(pipes)
+				ctx, cancel := context.WithCancel(t.Context())
+				served := make(chan error)
+				go func() { served <- ServeSync(ctx, p) }()
+				other := newClient(t.Context(), p.dial(t), "pipe", scopeOf(aRun))
+				c := &client{scope: scopeOf(aRun), conn: p.dial(t)}
+				if how != "stopped" {
+					c = newClient(t.Context(), c.conn, "pipe", c.scope)
+				}
+				require.NoError(t, c.bequeath("no number yet"))
+				require.NoError(t, c.bequeath("instance 1 of 2: gone"))
+				within, end := context.WithCancelCause(t.Context())
+				go heed(within, other, end)
+				synctest.Wait()
+				switch how {
+				case "killed":
+					c.cut()
+				case "left":
+					c.Close()
+				}
+				began := time.Now()
+				select {
+				case <-within.Done():
+					assert.EqualError(t, context.Cause(within), "aborted: instance 1 of 2: gone")
+					assert.Equal(t, map[string]time.Duration{"killed": 0, "stopped": silent}[how], time.Since(began))
+				case <-time.After(3 * silent):
+					assert.Equal(t, "left", how, "the other, who gives signs of life, is not lost")
+				}
+				end(nil)
+				other.Close()
+				c.conn.CloseNow()
+				cancel()
+				assert.NoError(t, <-served)
+			})
+		})
+	}
 }
 
 // TestRequestIsTestgrounds: what we write is what Testground's own service reads.
