@@ -213,11 +213,11 @@ func latency(step int) time.Duration {
 	return time.Duration(uint64(16+step%16)<<exponent + uint64(1)<<exponent>>1)
 }
 
-// sum puts tallies together.
-func sum(tallies []*tally) *Result {
-	r := &Result{}
+// sum puts the tallies of a span together. A second in which nothing ended is one, also at the end.
+func sum(tallies []*tally, span time.Duration) *Result {
+	r := &Result{Span: span}
 	why := map[string]uint64{}
-	var seconds []second
+	seconds := make([]second, (span+time.Second-1)/time.Second)
 	for _, t := range tallies {
 		o := &t.r
 		for _, n := range []struct{ to, from *uint64 }{{&r.Requests, &o.Requests}, {&r.Answered, &o.Answered}, {&r.Errors, &o.Errors},
@@ -230,9 +230,6 @@ func sum(tallies []*tally) *Result {
 		r.Bytes.Merge(o.Bytes)
 		for what, n := range t.why {
 			why[what] += n
-		}
-		for len(seconds) < len(t.seconds) {
-			seconds = append(seconds, second{})
 		}
 		for i := range t.seconds {
 			seconds[i].add(&t.seconds[i])

@@ -145,8 +145,7 @@ func (t *turn) run(ctx context.Context, schedule load.Schedule) (*Result, error)
 		<-done
 		return nil, ctx.Err()
 	}
-	r := sum(t.tallies)
-	r.Span = t.Span
+	r := sum(t.tallies, t.Span)
 	m.into(r)
 	if t.Closed {
 		r.Due.Merge(&r.Service)

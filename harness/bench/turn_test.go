@@ -140,3 +140,17 @@ func TestCauses(t *testing.T) {
 	assert.Len(t, of.why, maxCauses)
 	assert.Equal(t, uint64(94), of.why["other errors"])
 }
+
+// TestSeconds: a server that stops answers nothing until the turn ends, and that is told.
+func TestSeconds(t *testing.T) {
+	of := &turn{Config: Config{Load: line("PING", 1, time.Second), Warmup: time.Second, Span: 2500 * time.Millisecond}.withDefaults()}
+	var one tally
+	one.answered(of, shot{}, 0, time.Second, 2)
+	one.dropped(of, 2*time.Second+1)
+	one.answered(of, shot{}, 0, of.Warmup+of.Span, 2)
+	r := sum([]*tally{&one, {}}, of.Span)
+	require.Len(t, r.Seconds, 3)
+	assert.Equal(t, []uint64{1, 0, 0}, []uint64{r.Seconds[0].Answered, r.Seconds[1].Answered, r.Seconds[2].Answered})
+	assert.Equal(t, []uint64{0, 1, 0}, []uint64{r.Seconds[0].Errors, r.Seconds[1].Errors, r.Seconds[2].Errors})
+	assert.Equal(t, uint64(1), r.Ended)
+}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/kadbench/kadbench/harness/record"
 )
@@ -137,7 +138,8 @@ func (p *pageTrial) add(t *trial, b *Bench) {
 	turns := b.counted()
 	for _, turn := range turns[:min(len(turns), maxPageTurns)] {
 		of := func(d *record.Distribution) [2]*float64 { return [2]*float64{told(d, 50), told(d, 99)} }
-		one.Turns = append(one.Turns, pageTurn{turn.Round, turn.PerSecond, of(due(&turn)), of(turn.Service), turn.ServerCPU, turn.Foreign, turn.Seconds[:min(len(turn.Seconds), maxSeconds)]})
+		whole := min(len(turn.Seconds), maxSeconds, int(turn.Span/time.Second)) // in a part of one less is answered, which looks like a stall
+		one.Turns = append(one.Turns, pageTurn{turn.Round, turn.PerSecond, of(due(&turn)), of(turn.Service), turn.ServerCPU, turn.Foreign, turn.Seconds[:whole]})
 	}
 	for i, try := range m.Tries[:min(len(m.Tries), maxPageTurns)] {
 		shown := pageTry{Rate: try.Rate, Held: try.Held}

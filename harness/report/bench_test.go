@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -249,16 +250,23 @@ func TestDueOfClosedLoads(t *testing.T) {
 	}
 	assert.NotContains(t, l.trials()[0].latencies().Head, "due p50")
 	assert.NotContains(t, intervalsOfLoad(b), "due")
+	b.Turns[0].Span -= time.Second / 2
 	page := l.pageTrials()[0].Runs[0]
+	assert.Equal(t, []int{9, 10}, []int{len(page.Turns[0].Seconds), len(page.Turns[1].Seconds)}, "no part of a second")
 	assert.True(t, page.Closed)
 	assert.Nil(t, page.Due)
 	assert.Nil(t, page.Turns[0].Due[0])
 	assert.NotNil(t, page.Turns[0].Service[0])
 	assert.NotContains(t, figures(), "due p50")
 	assert.Contains(t, figures(), "service p50")
+	assert.Contains(t, strings.Join(l.trials()[0].doubts(l), "\n"), "a closed load: while a target stalls nobody asks it")
 	for i := range b.Turns {
 		b.Turns[i].Offered = 1000
 	}
+	all := l.Benches
+	l.Benches = l.Benches[:1]
+	assert.NotContains(t, strings.Join(l.trials()[0].doubts(l), "\n"), "closed")
+	l.Benches = all
 	assert.Contains(t, l.trials()[0].latencies().Head, "due p50", "beside an open one the others have none")
 	assert.Equal(t, none, l.trials()[0].latencies().Rows[1][1])
 	assert.Contains(t, intervalsOfLoad(b), "due p50")

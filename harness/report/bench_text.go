@@ -209,6 +209,9 @@ func (t *trial) doubts(l *Log) (list []string) {
 			few = max(few, m.Turns)
 		}
 	}
+	if slices.ContainsFunc(t.Runs, func(b *Bench) bool { return b.closed() && len(b.counted()) > 0 }) {
+		list = append(list, "a closed load: while a target stalls nobody asks it, so its percentiles tell little of that; an open one (--rate) does")
+	}
 	if len(single) > 0 {
 		text := "one turn: nothing tells how much the figures differ from turn to turn"
 		if len(single) < len(t.Runs) {

@@ -52,7 +52,7 @@ function bars(t) {
 function pointView(t, runs) {
   const colourOfTarget = b => t.targets.indexOf(b.target);
   const curveOf = (b, name, label, shift) => b[name] && b[name].curve ? curve(b.target + label, colourOfTarget(b) + shift, {...b[name], curve: b[name].curve.filter(c => enough(c.p, b[name].n))}) : null;
-  const lines = runs.flatMap(b => [curveOf(b, 'due', ' due', 0), curveOf(b, 'service', ' service', colours)]).filter(Boolean);
+  const lines = runs.flatMap(b => [curveOf(b, 'due', ' due', 0), curveOf(b, 'service', b.closed ? '' : ' service', b.closed ? 0 : colours)]).filter(Boolean);
   const how = runs.every(b => b.closed) ? 'from when a request was sent' : 'due: from when a request was due; service, dashed: from when it was sent';
   return [
     lines.length ? [h('h2', {}, 'Latency by percentile'), plot({title: 'Latency by percentile', about: how + '; as far as ten samples lie beyond', x: percentileAxis, y: {label: 'latency', format: latency, log: true}, lines})] : null,
