@@ -88,7 +88,7 @@ func (a *answering) drop() {
 
 // Fields of messages, with their wire types.
 const (
-	typeField   = 1<<3 | 0
+	typeField   = 1 << 3
 	keyField    = 2<<3 | 2
 	closerField = 8<<3 | 2
 	idField     = 1<<3 | 2

@@ -53,7 +53,7 @@ type Node interface {
 // Stats of a node since it began.
 type Stats struct {
 	Requests uint64 // that it sent
-	Failed   uint64 // of them, without an answer
+	Failed   uint64 // of them, without an answer, whether asked again or not needed any more
 	Dials    uint64 // connections that it opened
 }
 
