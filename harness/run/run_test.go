@@ -41,7 +41,7 @@ func asks(t *testing.T, id, key string) *plan.Plan {
 
 func config(f *fake, plans ...*plan.Plan) run.Config {
 	f.name = "fake"
-	return run.Config{Targets: []target.Factory{f}, Plans: plans, Seed: 7, Patience: 300 * time.Millisecond}
+	return run.Config{Targets: []target.Factory{f}, Plans: plans, Seed: 7}
 }
 
 // verdicts are those of the base profile by case.
@@ -91,7 +91,7 @@ func TestACrashThatDoesNotComeBackFailsAllThatRanThen(t *testing.T) {
 func TestATargetThatHangsIsReplaced(t *testing.T) {
 	f := &fake{}
 	c := config(f, script(t, "a/hangs", "open s A -> T", `send s FIND_NODE key="hang"`, "want s FIND_NODE within=200ms"), asks(t, "a/after", "echo"))
-	c.Jobs = 1
+	c.Jobs, c.Patience = 1, time.Second
 	report, err := run.Check(context.Background(), c)
 	require.ErrorIs(t, err, run.ErrFailed)
 	require.Equal(t, map[string]record.Verdict{"a/hangs": record.Fail, "a/after": record.Pass}, verdicts(report))
@@ -101,7 +101,7 @@ func TestATargetThatHangsIsReplaced(t *testing.T) {
 func TestAnAddressThatHangsIsLost(t *testing.T) {
 	f := &fake{remote: true}
 	c := config(f, script(t, "a/hangs", "open s A -> T", `send s FIND_NODE key="hang"`, "want s FIND_NODE within=200ms"), asks(t, "a/after", "echo"))
-	c.Jobs = 1
+	c.Jobs, c.Patience = 1, time.Second
 	report, err := run.Check(context.Background(), c)
 	require.ErrorIs(t, err, run.ErrTarget)
 	require.Equal(t, 3, report.Summary.Exit)

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			p, err := plan.Parse(strings.TrimPrefix(file, "testdata/"), src)
 			require.NoError(t, err)
 			f := &fake{name: "fake"}
-			c := run.Config{Targets: []target.Factory{f}, Plans: []*plan.Plan{p}, Seed: 7, Patience: 300 * time.Millisecond}
+			c := run.Config{Targets: []target.Factory{f}, Plans: []*plan.Plan{p}, Seed: 7}
 			configure(t, string(src), f, &c)
 			report, err := run.Check(context.Background(), c)
 			got := transcript(report, err)
@@ -76,6 +76,10 @@ func configure(t *testing.T, src string, f *fake, c *run.Config) {
 			f.options = strings.Split(arg, ",")
 		case "amino":
 			c.Profile = plan.Amino
+		case "patience":
+			var err error
+			c.Patience, err = time.ParseDuration(arg)
+			require.NoError(t, err)
 		default:
 			t.Fatalf("run: unknown word %q", w)
 		}
