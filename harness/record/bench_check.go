@@ -1,6 +1,9 @@
 package record
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // What a line of a load must hold so that a report can count on it. Everything else that is missing is shown as missing.
 
@@ -40,6 +43,18 @@ func (t *Tally) check(what string) error {
 
 // Failed is how many requests came to no good end: errors, timeouts, and what was never sent.
 func (t *Tally) Failed() uint64 { return t.Errors + t.Timeouts + t.Dropped }
+
+// GeneratorEnded says that a search for the highest rate ended since the generator itself was late at the next rate, while all
+// that the plan needs held: the target bears as much as was found, and nobody knows how much more.
+func (m *Measured) GeneratorEnded() bool {
+	var next *Try // the least that was missed
+	for i := range m.Tries {
+		if try := &m.Tries[i]; !try.Held && (next == nil || try.Rate < next.Rate) {
+			next = try
+		}
+	}
+	return m.Max != nil && next != nil && strings.HasPrefix(next.Why, "late")
+}
 
 // Summary is the line of `kadbench bench --json`.
 func (m *Measured) Summary(target string) BenchSummary {

@@ -44,6 +44,9 @@ func (t *trial) rates() grid {
 		highest := none
 		if m.Max != nil {
 			highest = figure(*m.Max)
+			if m.GeneratorEnded() {
+				highest = "≥ " + highest
+			}
 		}
 		cells := []string{highest, offered, figure(m.PerSecond), spreadText(&m.Rates, figure)}
 		rate, cost := none, none

@@ -328,6 +328,11 @@ func TestSearch(t *testing.T) {
 	assert.Equal(t, 4, strings.Count(text.String(), "highest rate"), "of two targets at two points, and nothing else")
 	assert.NotContains(t, text.String(), "requests/s")
 
+	b.Measured.Tries[len(b.Measured.Tries)-1].Why = "late<1%: late 0.02"
+	assert.Contains(t, highest(b.Measured), "12,000 requests/s, at which all needs held, and more as far as the target goes: at the next rate it was the load generator that was late; tried")
+	g := l.trials()[0].rates()
+	assert.Equal(t, []string{"48,000", "≥ 12,000"}, []string{g.Rows[0][2], g.Rows[1][2]})
+
 	b.Measured.Max, b.Measured.Turns, b.Measured.Error = new(float64), 0, "at no rate did all needs hold"
 	assert.Empty(t, b.counted())
 	assert.Equal(t, "broken off after 6 tries: at no rate did all needs hold", b.Broken())

@@ -254,8 +254,11 @@ func highest(m *record.Measured) string {
 		return ""
 	}
 	text := figure(*m.Max) + " requests/s, at which all needs held"
-	if *m.Max == 0 {
+	switch {
+	case *m.Max == 0:
 		text = "at no rate that was tried did all needs hold"
+	case m.GeneratorEnded():
+		text += ", and more as far as the target goes: at the next rate it was the load generator that was late"
 	}
 	least := -1
 	for i, try := range m.Tries {

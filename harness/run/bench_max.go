@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/kadbench/kadbench/harness/bench"
 	"github.com/kadbench/kadbench/harness/load"
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/record"
+	"github.com/kadbench/kadbench/harness/stats"
 )
 
 // Bounds of the search for the highest rate.
@@ -39,7 +41,7 @@ func (c *BenchConfig) highest(ctx context.Context, p benchPoint, all []*server, 
 		needs = ownMaximum
 	}
 	needs = needsOf(needs, false)
-	began, first := time.Now(), 0.0
+	began, first, bounded := time.Now(), 0.0, false // of two rates of which one is the generator's there is no ratio
 	for i, s := range all {
 		m, err := c.seek(ctx, p, s, needs, began)
 		if err != nil {
@@ -47,8 +49,8 @@ func (c *BenchConfig) highest(ctx context.Context, p benchPoint, all []*server, 
 		}
 		switch {
 		case i == 0:
-			first = *m.Max
-		case first > 0:
+			first, bounded = *m.Max, m.GeneratorEnded()
+		case first > 0 && !bounded && !m.GeneratorEnded():
 			q := *m.Max / first
 			m.Against = &record.Against{Target: all[0].bench.Target, Rate: record.Spread{Median: q, Low: q, High: q, Min: q, Max: q, N: 1}}
 		}
@@ -63,11 +65,12 @@ func (c *BenchConfig) highest(ctx context.Context, p benchPoint, all []*server, 
 func (c *BenchConfig) seek(ctx context.Context, p benchPoint, s *server, needs []plan.Need, began time.Time) (record.Measured, error) {
 	held, missed := 0.0, 0.0 // the highest rate that held, the lowest that did not; 0: none yet
 	span := s.driver.Warmup + s.driver.Span
-	rate := rateAt(s.driver.Load, span)
+	least := max(tellable(needs)/s.driver.Span.Seconds(), 1)
+	rate := max(rateAt(s.driver.Load, span), least)
 	best := &server{target: s.target, bench: s.bench, driver: s.driver}
 	var tries []record.Try
 	var of []record.NeedGot // the needs at the highest rate that held, or else at the lowest
-	for try := 1; try <= maxTries && rate >= 1 && rate <= maxRate; try++ {
+	for try := 1; try <= maxTries && rate >= least && rate <= maxRate; try++ {
 		one := &server{target: s.target, bench: s.bench, table: s.table, driver: s.driver}
 		one.driver.Closed = false
 		one.driver.Load = atRate(s.driver.Load, rate, span)
@@ -79,6 +82,9 @@ func (c *BenchConfig) seek(ctx context.Context, p benchPoint, s *server, needs [
 			got = append(got, one.need(n))
 		}
 		why, bad := missedOf(got)
+		if !bad {
+			why, bad = untold(needs, got)
+		}
 		if t := one.turns[0]; !bad && t.PerSecond < keptUp*t.Offered {
 			// A bound on latency that is loose beside a short turn holds while the requests only pile up.
 			why, bad = fmt.Sprintf("%.0f of %.0f requests a second were answered", t.PerSecond, t.Offered), true
@@ -95,8 +101,10 @@ func (c *BenchConfig) seek(ctx context.Context, p benchPoint, s *server, needs [
 		switch {
 		case missed == 0:
 			rate *= 2
+		case held == 0 && rate > least:
+			rate = max(rate/2, least)
 		case held == 0:
-			rate /= 2
+			rate = 0
 		case missed/held <= narrow:
 			rate = 0
 		default:
@@ -106,9 +114,31 @@ func (c *BenchConfig) seek(ctx context.Context, p benchPoint, s *server, needs [
 	m := best.measured()
 	m.Max, m.Tries, m.Needs = &held, tries, of
 	if held == 0 {
-		m.Error = "at no rate did all needs hold"
+		m.Error = fmt.Sprintf("at no rate from %.0f/s on did all needs hold", least)
 	}
 	return m, nil
+}
+
+// tellable is how many requests a turn must have for all percentiles of its needs to be told; four deviations more, as
+// arrivals by chance may be fewer.
+func tellable(needs []plan.Need) float64 {
+	most := 0.0
+	for _, n := range needs {
+		if p, ok := points[n.Stat]; ok {
+			most = max(most, stats.Beyond/min(p, 1-p))
+		}
+	}
+	return most + 4*math.Sqrt(most)
+}
+
+// untold names the first need of a percentile that a turn had too few requests to tell: nobody knows whether it held.
+func untold(needs []plan.Need, got []record.NeedGot) (string, bool) {
+	for i, n := range needs {
+		if _, ok := points[n.Stat]; ok && got[i].Verdict == record.Skipped {
+			return got[i].Text + ": " + got[i].Why, true
+		}
+	}
+	return "", false
 }
 
 // rateAt is the rate that a search begins with: the mean of what all lines ask for together.

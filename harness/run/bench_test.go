@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -215,79 +214,6 @@ func TestForeign(t *testing.T) {
 	_, turns, measured = logOf(t, c, r)
 	assert.Nil(t, turns[0].Foreign, "nobody knows it")
 	assert.Nil(t, measured[0].Foreign)
-}
-
-// TestFindMax: of a server whose latency explodes at a rate, the search finds that rate, wherever it begins.
-func TestFindMax(t *testing.T) {
-	for _, limit := range []float64{150, 1000, 7777, 123_456} {
-		c := benchOf(t, "world real\nload FIND_NODE rate=1000/s for=1s\nneed due.p99<10ms", "ref:", "echo:")
-		c.FindMax = true
-		random := rand.New(rand.NewPCG(1, 2))
-		scripted(&c, func(d *bench.Driver, _ int) *bench.Result {
-			r := d.Load.Lines[0].Rate
-			rate := float64(r.N) / r.Per.Seconds()
-			took := time.Millisecond
-			if rate > limit*(0.99+0.02*random.Float64()) {
-				took = time.Second
-			}
-			return result(2000, took)
-		})
-		r, err := Bench(t.Context(), c)
-		require.NoError(t, err)
-		for _, m := range r.Measured {
-			require.NotNil(t, m.Max)
-			assert.InEpsilon(t, limit, *m.Max, 0.07)
-			assert.Less(t, len(m.Tries), maxTries)
-			assert.Equal(t, m.Tries[0].Rate, 1000.0)
-		}
-		assert.InDelta(t, 1, r.Measured[1].Against.Rate.Median, 0.1)
-	}
-	c := benchOf(t, "world real\nload FIND_NODE rate=8/s for=1s\nneed due.p99<10ms", "ref:", "echo:")
-	c.FindMax = true
-	scripted(&c, func(*bench.Driver, int) *bench.Result { return result(2000, time.Second) })
-	r, err := Bench(t.Context(), c)
-	assert.ErrorIs(t, err, ErrNeed)
-	require.Len(t, r.Measured, 2, "that the first fails says nothing of the second")
-	for _, m := range r.Measured {
-		assert.Equal(t, "at no rate did all needs hold", m.Error)
-		assert.Zero(t, *m.Max)
-		assert.Equal(t, record.Fail, m.Needs[0].Verdict, "which of them at the lowest rate")
-	}
-	assert.Equal(t, 1, r.Benches[0].Rounds)
-}
-
-// TestFindMaxMix: a search asks for as much of each line as the plan does, and begins with the rate that the plan has on the
-// mean.
-func TestFindMaxMix(t *testing.T) {
-	for _, test := range []struct {
-		loads string
-		rate  float64
-		share map[load.Kind]float64
-	}{
-		{"load ADD_PROVIDER rate=100/s for=2s\nload GET_PROVIDERS published rate=900/s for=2s", 1000,
-			map[load.Kind]float64{"ADD_PROVIDER": 0.1, "GET_PROVIDERS": 0.9}},
-		{"load FIND_NODE rate=300/s for=2s weight=2\nload PING", 300, map[load.Kind]float64{"FIND_NODE": 2. / 3, "PING": 1. / 3}},
-		{"load FIND_NODE rate=100/s to=300/s for=2s\nload PING rate=100/s from=1s for=1s", 250, map[load.Kind]float64{"FIND_NODE": 0.8, "PING": 0.2}},
-		{"load FIND_NODE closed for=2s weight=3\nload PING", 1000, map[load.Kind]float64{"FIND_NODE": 0.75, "PING": 0.25}},
-	} {
-		c := benchOf(t, "world real\n"+test.loads, "ref:")
-		c.FindMax = true
-		scripted(&c, func(d *bench.Driver, _ int) *bench.Result {
-			all, of := 0.0, map[load.Kind]float64{}
-			require.Len(t, d.Load.Lines, 1)
-			for _, p := range d.Load.Lines[0].Mix {
-				all += float64(max(p.Weight, 1))
-				of[p.Kind] += float64(max(p.Weight, 1))
-			}
-			for kind, share := range test.share {
-				assert.InDelta(t, share, of[kind]/all, 1e-5, "%s of %s", kind, test.loads)
-			}
-			return result(2000, time.Second)
-		})
-		r, err := Bench(t.Context(), c)
-		assert.ErrorIs(t, err, ErrNeed)
-		assert.Equal(t, test.rate, r.Measured[0].Tries[0].Rate, test.loads)
-	}
 }
 
 // dying is a target that ends.
