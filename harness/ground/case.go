@@ -15,8 +15,9 @@ type Case struct {
 	// How many instances there may be, and how many there are if nothing else is said.
 	Min, Max, Default int
 	Params            []Param
-	// Fits says what is wrong with values that are of their types, so that a run of them does not begin; nil: nothing ever is.
-	Fits func(Params) error
+	// Fits says what is wrong with parameters that are of their types, so that a run of them does not begin; nil: nothing ever is.
+	// Of the instance it sees Params, Count, GroupCount and Shape.
+	Fits func(in *Instance) error
 	// Run is what an instance does. An error fails the instance, and so the run; ctx ends when another has failed.
 	Run func(ctx context.Context, in *Instance) error
 }

@@ -20,15 +20,11 @@ var bootstrapNetwork = &Case{
 		Param{"lookups", "int", "", "2", "For how many others an instance looks, to prove that the network is one."},
 		minSuccess, minRecall, maxP99("lookup_ms"),
 	),
-	Fits: fits,
+	Fits: func(in *Instance) error {
+		return fits(bound{"lookups", 1, maxOperations}, bound{"min_table", 0, in.Count - 1})(in)
+	},
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		least, n := p.in.Params.Int("min_table"), p.in.Params.Int("lookups")
-		switch {
-		case n < 1:
-			return refuse(p.in.Params, "lookups", "1 or more")
-		case least < 0 || least >= p.in.Count:
-			return refuse(p.in.Params, "min_table", fmt.Sprintf("0 to %d, as many as there are others", p.in.Count-1))
-		}
 		if err := p.spread(ctx, 1); err != nil {
 			return err
 		}

@@ -12,6 +12,9 @@ import (
 // maxRounds of churn: what is left of a run's ten minutes for each is then as long as its two barriers take.
 const maxRounds = 1000
 
+// maxOfRound are the lookups of an instance in a round, each with a key of its own.
+const maxOfRound = 1000
+
 var churn = &Case{
 	Name: "churn",
 	About: "In each round a share of the instances ends its node without a word, stays away for the next, and comes back at another address in the one " +
@@ -23,17 +26,14 @@ var churn = &Case{
 		Param{"lookups", "int", "", "3", "How many an instance does in a round."},
 		minSuccess, Param{"min_recall", "float", "", "0.8", "The mean share of the true answers that must be found."}, maxP99("lookup_ms"),
 	),
-	Fits: fits,
+	Fits: func(in *Instance) error {
+		if leave := in.Params.Float("leave"); leave < 0 || leave >= 1 {
+			return refuse(in.Params, "leave", "a share from 0 on, below 1")
+		}
+		return fits(bound{"rounds", 1, maxRounds}, bound{"lookups", 1, maxOfRound})(in)
+	},
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
 		rounds, leave, lookups := p.in.Params.Int("rounds"), p.in.Params.Float("leave"), p.in.Params.Int("lookups")
-		switch {
-		case rounds < 1 || rounds > maxRounds:
-			return refuse(p.in.Params, "rounds", fmt.Sprintf("1 to %d", maxRounds))
-		case leave < 0 || leave >= 1:
-			return refuse(p.in.Params, "leave", "a share from 0 on, below 1")
-		case lookups < 1:
-			return refuse(p.in.Params, "lookups", "1 or more")
-		}
 		all := p.schedule(rounds, leave)
 		for n := 1; n <= rounds; n++ {
 			if err := p.round(ctx, n, rounds, all[n], lookups); err != nil {
@@ -100,7 +100,7 @@ func (p *party) round(ctx context.Context, n, rounds int, where []presence, look
 		there[m.ID] = where[i]
 	}
 	for i := range lookups {
-		if err := p.lookUpAmid(ctx, p.key(p.in.Seq, n*1000+i), there); err != nil {
+		if err := p.lookUpAmid(ctx, p.key(p.in.Seq, n*maxOfRound+i), there); err != nil {
 			return err
 		}
 	}

@@ -33,10 +33,8 @@ var conformance = &Case{
 		{"seed", "int", "", "1", "Of identities and random bytes."},
 		{"timeout", "duration", "", "9m", "Of the whole case; Testground's own limit is 10 minutes."},
 	},
+	Fits: judgeable,
 	Run: func(ctx context.Context, in *Instance) error {
-		if in.GroupCount < 2 {
-			return fmt.Errorf("%d instance in group %s, expected 2 or more: the server, and who judges it", in.GroupCount, in.Group)
-		}
 		limit := in.Params.Duration("timeout")
 		ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the case took longer than its timeout, %v", limit))
 		defer cancel()
@@ -56,18 +54,42 @@ var conformance = &Case{
 	},
 }
 
+// judgeable says what cannot be judged, or by whom.
+func judgeable(in *Instance) error {
+	p := in.Params
+	if in.GroupCount < 2 {
+		return fmt.Errorf("group %s of 1 instance, expected 2 or more: the server, and who judges it", in.Group)
+	}
+	for _, c := range []struct {
+		name     string
+		ok       bool
+		expected string
+	}{
+		{"transport", p.Text("transport") == "tcp" || p.Text("transport") == "quic", "tcp or quic: the puppets have sockets"},
+		{"jobs", p.Int("jobs") >= 1 && p.Int("jobs") <= run.MaxJobs, upTo(1, run.MaxJobs)},
+		{"timeout", p.Duration("timeout") > 0, "more than 0s"},
+	} {
+		if !c.ok {
+			return refuse(p, c.name, c.expected)
+		}
+	}
+	if _, err := network.Find(p.Text("kind")); err != nil {
+		return fmt.Errorf("parameter kind: %w", err)
+	}
+	if _, err := plan.ParseProfile(p.Text("profile")); err != nil {
+		return fmt.Errorf("parameter profile: %w", err)
+	}
+	return nil
+}
+
 // stand is the instance that is judged: it serves until the others have done.
 func stand(ctx context.Context, in *Instance) error {
 	kind, err := network.Find(in.Params.Text("kind"))
 	if err != nil {
-		return fmt.Errorf("parameter kind: %w", err)
-	}
-	transport := in.Params.Text("transport")
-	if transport != "tcp" && transport != "quic" {
-		return refuse(in.Params, "transport", "tcp or quic: the puppets have sockets")
+		return err
 	}
 	n, err := kind.New(ctx, network.Spec{
-		Seed: seedOf(uint64(in.Params.Int("seed")), in.Seq), Server: true, Transport: transport, Listen: in.IP, Unlimited: true,
+		Seed: seedOf(uint64(in.Params.Int("seed")), in.Seq), Server: true, Transport: in.Params.Text("transport"), Listen: in.IP, Unlimited: true,
 	})
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
@@ -127,10 +149,7 @@ func suite(in *Instance) (cfg run.Config, err error) {
 		cfg.Cases = strings.Split(cases, ",")
 	}
 	if cfg.Profile, err = plan.ParseProfile(in.Params.Text("profile")); err != nil {
-		return cfg, fmt.Errorf("parameter profile: %w", err)
-	}
-	if cfg.Jobs < 1 || cfg.Jobs > run.MaxJobs {
-		return cfg, refuse(in.Params, "jobs", fmt.Sprintf("1 to %d", run.MaxJobs))
+		return cfg, err
 	}
 	if cfg.Plans, err = plan.LoadAll(plans.FS, "conformance", "plans/"); err != nil {
 		return cfg, err

@@ -19,16 +19,12 @@ var findPeers = &Case{
 		Param{"n_find_peers", "int", "peers", "5", "How many an instance looks for."},
 		minSuccess, maxP99("lookup_ms"),
 	),
-	Fits: fits,
+	Fits: fits(bound{"n_find_peers", 1, maxOperations}),
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
-		n := p.in.Params.Int("n_find_peers")
-		if n < 1 {
-			return refuse(p.in.Params, "n_find_peers", "1 or more")
-		}
 		if err := p.spread(ctx, 1); err != nil {
 			return err
 		}
-		for _, seq := range p.strangers(n) {
+		for _, seq := range p.strangers(p.in.Params.Int("n_find_peers")) {
 			want := p.members[seq-1]
 			err := p.operate(ctx, "lookup_ms", func(ctx context.Context) error {
 				got, err := p.node.FindPeer(ctx, want.ID)

@@ -18,16 +18,11 @@ var findProviders = &Case{
 		Param{"search_records", "int", "keys", "5", "For how many keys of others an instance looks."},
 		minSuccess, minRecall, maxP99("lookup_ms"),
 	),
-	Fits: fits,
+	Fits: func(in *Instance) error {
+		return fits(records, searched, bound{"providers", 1, in.Count - 1})(in) // someone is left to look
+	},
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
-		count, searched, err := p.recordCounts()
-		if err != nil {
-			return err
-		}
-		each := p.in.Params.Int("providers")
-		if each < 1 || each >= p.in.Count {
-			return refuse(p.in.Params, "providers", fmt.Sprintf("1 to %d, so that someone is left to look", p.in.Count-1))
-		}
+		count, each := p.in.Params.Int("record_count"), p.in.Params.Int("providers")
 		if err := p.spread(ctx, 2); err != nil {
 			return err
 		}
@@ -42,7 +37,7 @@ var findProviders = &Case{
 		if err := p.phase(ctx, "provided"); err != nil {
 			return err
 		}
-		return p.search(ctx, searched, count, each)
+		return p.search(ctx, p.in.Params.Int("search_records"), count, each)
 	}),
 }
 

@@ -15,16 +15,12 @@ var getClosestPeers = &Case{
 		Param{"lookups", "int", "", "5", "How many an instance does, one after the other."},
 		minSuccess, minRecall, maxP99("lookup_ms"),
 	),
-	Fits: fits,
+	Fits: fits(bound{"lookups", 1, maxOperations}),
 	Run: onNetwork("lookup_ms", func(ctx context.Context, p *party) error {
-		n := p.in.Params.Int("lookups")
-		if n < 1 {
-			return refuse(p.in.Params, "lookups", "1 or more")
-		}
 		if err := p.spread(ctx, 1); err != nil {
 			return err
 		}
-		for i := range n {
+		for i := range p.in.Params.Int("lookups") {
 			if _, err := p.lookUp(ctx, p.key(p.in.Seq, i), nil); err != nil {
 				return err
 			}

@@ -19,26 +19,19 @@ var provideStress = &Case{
 		Param{"search_records", "int", "keys", "10", "For how many keys of others an instance looks."},
 		minSuccess, minRecall, maxP99("provide_ms"),
 	),
-	Fits: fits,
+	Fits: fits(records, searched, bound{"concurrency", 1, maxConcurrency}),
 	Run: onNetwork("provide_ms", func(ctx context.Context, p *party) error {
-		count, searched, err := p.recordCounts()
-		if err != nil {
-			return err
-		}
-		concurrency := p.in.Params.Int("concurrency")
-		if concurrency < 1 || concurrency > maxConcurrency {
-			return refuse(p.in.Params, "concurrency", "1 to 256")
-		}
+		count := p.in.Params.Int("record_count")
 		if err := p.spread(ctx, 2); err != nil {
 			return err
 		}
-		if err := p.provide(ctx, count, concurrency); err != nil {
+		if err := p.provide(ctx, count, p.in.Params.Int("concurrency")); err != nil {
 			return err
 		}
 		if err := p.phase(ctx, "provided"); err != nil {
 			return err
 		}
-		return p.search(ctx, searched, count, 1)
+		return p.search(ctx, p.in.Params.Int("search_records"), count, 1)
 	}),
 }
 

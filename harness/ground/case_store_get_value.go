@@ -16,12 +16,9 @@ var storeGetValue = &Case{
 		Param{"search_records", "int", "records", "5", "How many of other instances it gets."},
 		minSuccess, maxP99("get_ms"),
 	),
-	Fits: fits,
+	Fits: fits(records, searched),
 	Run: onNetwork("get_ms", func(ctx context.Context, p *party) error {
-		count, searched, err := p.recordCounts()
-		if err != nil {
-			return err
-		}
+		count := p.in.Params.Int("record_count")
 		if err := p.spread(ctx, 2); err != nil {
 			return err
 		}
@@ -37,7 +34,7 @@ var storeGetValue = &Case{
 		if err := p.spread(ctx, 2); err != nil {
 			return err
 		}
-		for i, seq := range p.draw(searched) {
+		for i, seq := range p.draw(p.in.Params.Int("search_records")) {
 			key, want := p.record(seq, i%count)
 			err := p.operate(ctx, "get_ms", func(ctx context.Context) error {
 				got, err := p.node.Get(ctx, key)
@@ -54,17 +51,11 @@ var storeGetValue = &Case{
 	}),
 }
 
-// recordCounts are how many records an instance makes and how many it looks for.
-func (p *party) recordCounts() (count, searched int, err error) {
-	count, searched = p.in.Params.Int("record_count"), p.in.Params.Int("search_records")
-	switch {
-	case count < 1:
-		err = refuse(p.in.Params, "record_count", "1 or more")
-	case searched < 0:
-		err = refuse(p.in.Params, "search_records", "0 or more")
-	}
-	return count, searched, err
-}
+// What the cases with records allow for how many an instance makes, and for how many it looks.
+var (
+	records  = bound{"record_count", 1, maxOperations}
+	searched = bound{"search_records", 0, maxOperations}
+)
 
 // record is the n-th record of an instance. In the namespace v, a valid value begins with ok.
 func (p *party) record(seq, n int) (key string, value []byte) {

@@ -107,19 +107,15 @@ func meet(ctx context.Context, in *Instance, seed uint64, h hello) ([]member, er
 	if err != nil {
 		return nil, err
 	}
-	members := make([]member, in.Count)
+	all := make(roster, in.Count)
 	err = in.Sync.Collect(ctx, "roster", (in.Count+rosterPiece-1)/rosterPiece, func(item []byte) error {
 		var piece []hello
 		if err := json.Unmarshal(item, &piece); err != nil {
 			return err
 		}
 		for _, h := range piece {
-			m := &members[h.Seq-1]
-			m.ID, m.key, m.Client = ids[h.Seq-1].id, ids[h.Seq-1].key, h.Client
-			if h.Addr != "" {
-				if m.Addr, err = ma.NewMultiaddr(h.Addr); err != nil {
-					return fmt.Errorf("instance %d: %w", h.Seq, err)
-				}
+			if err := all.put(h); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -127,22 +123,42 @@ func meet(ctx context.Context, in *Instance, seed uint64, h hello) ([]member, er
 	if err != nil {
 		return nil, fmt.Errorf("roster: %w", err)
 	}
+	members := make([]member, in.Count)
+	for i, h := range all {
+		m := &members[i]
+		m.ID, m.key, m.Client = ids[i].id, ids[i].key, h.Client
+		if h.Seq == 0 {
+			return nil, fmt.Errorf("roster: nothing of instance %d, expected a line", i+1)
+		}
+		if h.Addr != "" {
+			if m.Addr, err = ma.NewMultiaddr(h.Addr); err != nil {
+				return nil, fmt.Errorf("roster: instance %d: %w", h.Seq, err)
+			}
+		}
+	}
 	return members, nil
+}
+
+// roster is the hellos by Seq - 1.
+type roster []hello
+
+func (r roster) put(h hello) error {
+	if h.Seq < 1 || h.Seq > len(r) || r[h.Seq-1].Seq != 0 {
+		return fmt.Errorf("hello of instance %d, expected each of 1 to %d once", h.Seq, len(r))
+	}
+	r[h.Seq-1] = h
+	return nil
 }
 
 // publishRoster is the first instance's part.
 func publishRoster(ctx context.Context, in *Instance) error {
-	all := make([]hello, in.Count)
+	all := make(roster, in.Count)
 	err := in.Sync.Collect(ctx, "hello", in.Count, func(item []byte) error {
 		var h hello
 		if err := json.Unmarshal(item, &h); err != nil {
 			return err
 		}
-		if h.Seq < 1 || h.Seq > in.Count || all[h.Seq-1].Seq != 0 {
-			return fmt.Errorf("hello of instance %d, expected each of 1 to %d once", h.Seq, in.Count)
-		}
-		all[h.Seq-1] = h
-		return nil
+		return all.put(h)
 	})
 	for len(all) > 0 && err == nil {
 		n := min(rosterPiece, len(all))

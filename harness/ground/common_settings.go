@@ -110,9 +110,9 @@ func readSettings(p Params, shaped bool) (settings, error) {
 		expected string
 	}{
 		{"transport", slices.Contains([]string{"tcp", "quic", "mem"}, s.transport), "tcp, quic or mem"},
-		{"k", s.k >= 0, "0 or more"},
-		{"alpha", s.alpha >= 0, "0 or more"},
-		{"beta", s.beta >= 0, "0 or more"},
+		{"k", s.k >= 0 && s.k <= maxPeers, upTo(0, maxPeers)},
+		{"alpha", s.alpha >= 0 && s.alpha <= maxPeers, upTo(0, maxPeers)},
+		{"beta", s.beta >= 0 && s.beta <= maxPeers, upTo(0, maxPeers)},
 		{"clients", s.clients >= 0 && s.clients <= 1, "a share from 0 to 1"},
 		{"latency", s.latency >= 0, "0s or more"},
 		{"refresh", s.refresh >= 0, "0s or more"},
@@ -155,11 +155,34 @@ func (s *settings) spread(count int) time.Duration {
 	return time.Duration(min(within, float64(s.timeout/2)))
 }
 
-// fits is what all cases on a network ask of their parameters, where there is no sidecar.
-func fits(p Params) error {
-	_, err := readSettings(p, false)
-	return err
+// bound is what a case allows for a parameter of its own.
+type bound struct {
+	name      string
+	low, high int
 }
+
+// maxOperations of one kind are what an instance may do: of the ten minutes of a run, 6 ms are left for each.
+const maxOperations = 100_000
+
+// maxPeers is the largest k, alpha and beta: kad's own limit, and more than any network uses.
+const maxPeers = 255
+
+// fits is what a case on a network asks of its parameters: those that all have, and its own.
+func fits(own ...bound) func(in *Instance) error {
+	return func(in *Instance) error {
+		if _, err := readSettings(in.Params, in.Shape != nil); err != nil {
+			return err
+		}
+		for _, b := range own {
+			if v := in.Params.Int(b.name); v < b.low || v > b.high {
+				return refuse(in.Params, b.name, upTo(b.low, b.high))
+			}
+		}
+		return nil
+	}
+}
+
+func upTo(low, high int) string { return fmt.Sprintf("%d to %d", low, high) }
 
 // refuse is the error of a value that cannot be.
 func refuse(p Params, name, expected string) error {

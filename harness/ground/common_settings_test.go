@@ -28,9 +28,6 @@ func TestSpread(t *testing.T) {
 // TestUnfitSettingsAreUsage: what a case on a network cannot work with is refused before anything begins.
 func TestUnfitSettingsAreUsage(t *testing.T) {
 	for _, c := range Cases() {
-		if c == conformance {
-			continue
-		}
 		err := Config{Case: c.Name, Out: t.TempDir(), Params: map[string]string{"kind": "rust"}}.Check()
 		assert.ErrorContains(t, err, "usage: parameter kind: ", c.Name)
 		assert.Equal(t, 2, run.ExitCode(err))

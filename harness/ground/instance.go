@@ -139,10 +139,16 @@ func (in *Instance) prepare(cases []*Case, p *tgruntime.RunParams) error {
 		return err
 	}
 	in.Case = of
-	if in.Params, err = of.Parse(given); err == nil && in.inMemory() {
-		err = errMemory
+	if p.TestSidecar {
+		in.Shape = sidecar{in}
 	}
-	return err
+	if in.Params, err = of.Parse(given); err != nil {
+		return err
+	}
+	if in.inMemory() {
+		return errMemory
+	}
+	return in.fits()
 }
 
 // unpack reads the parameters in Testground's form, k=v|k2=v2. Its own reader passes over what it cannot take apart.
@@ -225,7 +231,6 @@ func (in *Instance) arrive(ctx context.Context, p *tgruntime.RunParams, c *clien
 			e.Message(network.InitialisationFailed)
 			return err
 		}
-		in.Shape = sidecar{c, in.Count}
 	}
 	e.Message(network.InitialisationSuccessful)
 	c.SignalEvent(ctx, &tgruntime.Event{StageEndEvent: &tgruntime.StageEndEvent{Name: stateNetwork, TestGroupID: in.Group}})

@@ -84,6 +84,7 @@ func TestAnInstanceRefuses(t *testing.T) {
 	}{
 		{"TEST_CASE", "none", `no such case: "none"`, 1},
 		{"TEST_INSTANCE_PARAMS", "rounds=many", `parameter rounds: "many" is no int: expected something like 20 (default "2")`, 1},
+		{"TEST_INSTANCE_PARAMS", "rounds=-1", `parameter rounds "-1", expected 0 or more`, 1},
 		{"TEST_INSTANCE_PARAMS", "beta=3", `parameter beta: case ping has none of this name: expected rounds, transport, latency`, 1},
 		{"TEST_INSTANCE_PARAMS", "rounds=1|x", `parameter: "x" in TEST_INSTANCE_PARAMS: name=value was expected, each name once, and no | in a value`, 1},
 		{"TEST_INSTANCE_PARAMS", "transport=mem", `parameter transport: mem is a network within one process: expected it with instances as goroutines only`, 1},

@@ -27,6 +27,12 @@ func TestMain(m *testing.M) {
 // trivial are cases that do one thing each, to see what the runners make of it.
 var trivial = []*Case{
 	{Name: "ping", Min: 1, Max: 2000, Default: 3, Run: ping,
+		Fits: func(in *Instance) error {
+			if in.Params.Int("rounds") < 0 {
+				return refuse(in.Params, "rounds", "0 or more")
+			}
+			return nil
+		},
 		Params: []Param{{Name: "rounds", Type: "int", Default: "2"}, {Name: "transport", Type: "string", Default: "tcp"}, {Name: "latency", Type: "duration", Default: "0s"}}},
 	{Name: "fail", Min: 1, Max: 100, Default: 5, Run: failing,
 		Params: []Param{{Name: "how", Type: "string", Default: "error"}, {Name: "who", Type: "int", Default: "3"}}},

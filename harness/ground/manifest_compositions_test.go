@@ -68,10 +68,7 @@ func TestCompositions(t *testing.T) {
 				}
 				p, err := of.Parse(given)
 				require.NoError(t, err, file)
-				if of != conformance {
-					_, err = readSettings(p, false)
-					assert.NoError(t, err, file)
-				}
+				assert.NoError(t, of.Fits(&Instance{Params: p, Count: n, GroupCount: int(float64(n) * g.Instances.Percentage)}), file)
 				for _, d := range g.Build.Dependencies {
 					mod, err := os.ReadFile(root("go.mod"))
 					require.NoError(t, err)

@@ -3,6 +3,7 @@ package ground
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -59,6 +60,22 @@ func TestRecall(t *testing.T) {
 	assert.Equal(t, 0.5, recall([]peer.ID{"a", "x", "y"}, []peer.ID{"a", "b"}))
 	assert.Equal(t, 1.0, recall(nil, nil))
 	assert.Equal(t, 0.0, recall(nil, []peer.ID{"a"}))
+}
+
+// TestMeetRefuses: a roster that does not name each instance once is told, and nobody panics of it.
+func TestMeetRefuses(t *testing.T) {
+	for published, want := range map[string]string{
+		`[{"n":0}]`:                 `roster: collect 1 of topic "roster": hello of instance 0, expected each of 1 to 2 once`,
+		`[{"n":3}]`:                 `roster: collect 1 of topic "roster": hello of instance 3, expected each of 1 to 2 once`,
+		`[{"n":1},{"n":1}]`:         `roster: collect 1 of topic "roster": hello of instance 1, expected each of 1 to 2 once`,
+		`[{"n":2}]`:                 "roster: nothing of instance 1, expected a line",
+		`[{"n":1,"a":"x"},{"n":2}]`: "roster: instance 1: ",
+	} {
+		in := &Instance{Seq: 2, Count: 2, Sync: local{newHub(), scopeOf(aRun)}}
+		require.NoError(t, in.Sync.Publish(t.Context(), "roster", json.RawMessage(published)))
+		_, err := meet(t.Context(), in, 1, hello{Seq: 2})
+		assert.ErrorContains(t, err, want)
+	}
 }
 
 // TestIdentities: the ids that all instances compute are those of the nodes, whatever was computed before.

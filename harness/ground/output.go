@@ -99,6 +99,14 @@ func Load(dir string) (*Run, error) {
 	slices.SortFunc(r.Instances, func(a, b Outcome) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Index, b.Index))
 	})
+	count := len(r.Instances)
+	for _, o := range r.Instances {
+		count = max(count, o.Count)
+	}
+	for i := range r.Instances { // one whose file was cut off before its start has left no count
+		r.Instances[i].Count = cmp.Or(r.Instances[i].Count, count)
+	}
+	r.Case = cmp.Or(r.Case, "unknown")
 	return r, nil
 }
 

@@ -64,6 +64,21 @@ func TestLoad(t *testing.T) {
 	assert.EqualValues(t, 1795219445939165200, o.Points[1].At.UnixNano())
 }
 
+// TestLoadOfWhatWasCutOff: of an instance that left an empty file, the others tell how many there were.
+func TestLoadOfWhatWasCutOff(t *testing.T) {
+	dir := t.TempDir()
+	lay(t, dir, map[string]string{"r/g/0/run.out": "", "r/g/0/results.out": `{"ts":1,"type":"point","name":"x","mea`})
+	r, err := Load(dir)
+	require.NoError(t, err)
+	assert.Equal(t, "unknown", r.Case)
+	assert.EqualError(t, r.Err(), "one of 1 instances (group g, outputs g/0): it ended without a word")
+	lay(t, dir, map[string]string{"r/g/1/run.out": started[:100], "r/g/2/run.out": strings.Replace(started, `"instances":2`, `"instances":7`, 1) + success})
+	r, err = Load(dir)
+	require.NoError(t, err)
+	assert.Equal(t, "ping", r.Case)
+	assert.EqualError(t, r.Err(), "one of 7 instances (group g, outputs g/0): it ended without a word")
+}
+
 func TestLoadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Load(dir)

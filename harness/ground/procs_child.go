@@ -197,12 +197,12 @@ func (c *child) how() string {
 	return fmt.Sprintf("its process ended (%v)%s", c.state, said)
 }
 
-// telling is the line of a stderr that says most: that of a panic, else the last.
+// telling is the line of a stderr that says most: that of a panic or of a signal with which Go ends, else the last.
 func telling(text []byte) string {
 	last := ""
 	for line := range bytes.Lines(text) {
 		s := strings.TrimSpace(string(line))
-		if strings.HasPrefix(s, "panic:") || strings.HasPrefix(s, "fatal error:") {
+		if strings.HasPrefix(s, "panic:") || strings.HasPrefix(s, "fatal error:") || strings.HasPrefix(s, "SIG") && strings.Contains(s, ": ") {
 			return s
 		}
 		if s != "" {

@@ -97,8 +97,8 @@ func (c Config) seats() ([]*seat, error) {
 	}
 	count := 0
 	for _, g := range groups {
-		if !word(g.ID) || g.Count < 1 {
-			return wrong("group %q of %d: expected a name of letters, digits, _ . and -, and at least one instance", g.ID, g.Count)
+		if !word(g.ID) || g.Count < 1 || g.Count > maxInstances {
+			return wrong("group %q of %d: expected a name of letters, digits, _ . and -, and 1 to %d instances", g.ID, g.Count, maxInstances)
 		}
 		count += g.Count
 	}
@@ -123,9 +123,9 @@ func (c Config) seats() ([]*seat, error) {
 			given = map[string]string{}
 		}
 		maps.Copy(given, g.Params)
-		params, err := of.Parse(given)
-		if err == nil && of.Fits != nil {
-			err = of.Fits(params)
+		like := Instance{Case: of, Run: id, Count: count, Group: g.ID, GroupCount: g.Count, Start: started}
+		if like.Params, err = of.Parse(given); err == nil {
+			err = like.fits()
 		}
 		if err != nil {
 			return wrong("%v", err)
@@ -136,10 +136,10 @@ func (c Config) seats() ([]*seat, error) {
 				return wrong("Out: %v", err)
 			}
 			all = append(all, &seat{
-				Instance: Instance{Case: of, Run: id, Count: count, Group: g.ID, GroupCount: g.Count, Params: params, Start: started},
+				Instance: like,
 				params: &tgruntime.RunParams{
 					TestPlan: Plan, TestCase: of.Name, TestRun: id, TestInstanceCount: count,
-					TestGroupID: g.ID, TestGroupInstanceCount: g.Count, TestInstanceParams: params,
+					TestGroupID: g.ID, TestGroupInstanceCount: g.Count, TestInstanceParams: like.Params,
 					TestOutputsPath: outputs, TestTempPath: os.TempDir(), TestStartTime: started,
 					TestSubnet: &ptypes.IPNet{IPNet: *subnet},
 				},
@@ -152,6 +152,14 @@ func (c Config) seats() ([]*seat, error) {
 		}
 	}
 	return all, nil
+}
+
+// fits asks the case whether it can work with the parameters.
+func (in *Instance) fits() error {
+	if in.Case.Fits == nil {
+		return nil
+	}
+	return in.Case.Fits(in)
 }
 
 // random tells runs of the same second apart.

@@ -161,6 +161,18 @@ func TestAProcessThatEndsWithoutAWord(t *testing.T) {
 	assert.Empty(t, children(t))
 }
 
+func TestTheTellingLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                              "",
+		"first\nlast\n\n":               "last",
+		"a log\npanic: boom\n\nrax 0x0": "panic: boom",
+		"fatal error: all goroutines are asleep\nrax 0x0": "fatal error: all goroutines are asleep",
+		"SIGQUIT: quit\nPC=0x1\n\nrax 0x0":                "SIGQUIT: quit",
+	} {
+		assert.Equal(t, want, telling([]byte(text)))
+	}
+}
+
 // hanging runs the case hang, and calls then when all of its instances hang.
 func hanging(t *testing.T, ctx context.Context, exec func(context.Context, Config) (*Run, error), c Config, then func()) (*Run, error) {
 	c.Case, c.Cases = "hang", trivial

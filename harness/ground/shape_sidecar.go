@@ -12,10 +12,7 @@ import (
 
 // sidecar is the Shaper of an instance in a container, which Testground's sidecar configures from outside. The two meet on a
 // topic that has the container's name.
-type sidecar struct {
-	sync  Sync
-	count int // instances of the run
-}
+type sidecar struct{ in *Instance }
 
 // Shape asks for the latency, and waits until the sidecars of all instances have told that theirs is set.
 func (s sidecar) Shape(ctx context.Context, latency time.Duration) error {
@@ -25,7 +22,7 @@ func (s sidecar) Shape(ctx context.Context, latency time.Duration) error {
 	if err != nil {
 		return wrap(err)
 	}
-	err = s.sync.Publish(ctx, "network:"+name, &tgnet.Config{
+	err = s.in.Sync.Publish(ctx, "network:"+name, &tgnet.Config{
 		Network: "default", Enable: true,
 		Default:       tgnet.LinkShape{Latency: latency},
 		CallbackState: tgsync.State(shaped),
@@ -34,7 +31,7 @@ func (s sidecar) Shape(ctx context.Context, latency time.Duration) error {
 	if err != nil {
 		return wrap(err)
 	}
-	if err := s.sync.Wait(ctx, shaped, s.count); err != nil {
+	if err := s.in.Sync.Wait(ctx, shaped, s.in.Count); err != nil {
 		return wrap(err)
 	}
 	return nil

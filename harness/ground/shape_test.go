@@ -23,7 +23,7 @@ func TestSidecar(t *testing.T) {
 	defer cancel(nil)
 	shaped := make(chan error, 2)
 	for range cap(shaped) {
-		go func() { shaped <- sidecar{s, 2}.Shape(ctx, 30*time.Millisecond) }()
+		go func() { shaped <- sidecar{&Instance{Sync: s, Count: 2}}.Shape(ctx, 30*time.Millisecond) }()
 	}
 	var asked []tgnet.Config
 	require.NoError(t, s.Collect(ctx, "network:"+host, 2, func(item []byte) error {
@@ -41,7 +41,7 @@ func TestSidecar(t *testing.T) {
 	assert.NoError(t, <-shaped)
 	assert.NoError(t, <-shaped)
 
-	late := sidecar{s, 3}
+	late := sidecar{&Instance{Sync: s, Count: 3}}
 	go func() { shaped <- late.Shape(ctx, time.Second) }()
 	gone := errors.New("another instance failed")
 	cancel(gone)

@@ -89,6 +89,9 @@ func (c *client) pulse() error {
 		}
 		within, cancel := context.WithTimeout(context.Background(), silent) // a ping that is cut short ends the connection
 		err := c.conn.Ping(within)
+		if within.Err() != nil {
+			err = fmt.Errorf("it gave no sign of life for %v", silent)
+		}
 		cancel()
 		if err != nil {
 			return err
