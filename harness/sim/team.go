@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 
 	"github.com/kadbench/kadbench/kad"
@@ -19,6 +20,7 @@ type team struct {
 	workers []*gate
 	world   gate
 	last    uint64 // events of the last window
+	serving sync.WaitGroup
 }
 
 // lull is how many events of a window are too few to share.
@@ -35,7 +37,7 @@ func newTeam(w *World) *team {
 		g := new(gate)
 		g.init(looks)
 		t.workers = append(t.workers, g)
-		go t.serve(g, s)
+		t.serving.Go(func() { t.serve(g, s) })
 	}
 	return t
 }
@@ -86,8 +88,11 @@ func (t *team) events() (n uint64) {
 	return n
 }
 
-// dismiss ends the goroutines.
-func (t *team) dismiss() { t.begin(0) }
+// dismiss ends the goroutines, and waits: whoever has not noticed yet would keep the world in memory, beside the next one.
+func (t *team) dismiss() {
+	t.begin(0)
+	t.serving.Wait()
+}
 
 // guarded is run of which a panic is told by the world.
 func (s *shard) guarded(end kad.Time) { s.guard(func() { s.run(end) }) }
