@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kadbench/kadbench/harness/bench"
-	"github.com/kadbench/kadbench/harness/load"
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/record"
 	"github.com/kadbench/kadbench/harness/target"
