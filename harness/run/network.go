@@ -216,6 +216,10 @@ func networkNeed(r *SimRun, result *network.Result, n plan.Need) record.NeedGot 
 		return of(cost.Goroutines, million)
 	case "heap":
 		return of(cost.Heap, 1)
+	case "hops", "rpcs", "dead":
+		if r.figures.of(n.Of).requests.N() == 0 && result.Sent == 0 {
+			return of(0, 1)
+		}
 	}
 	return r.figures.measure(n)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kadbench/kadbench/harness/network"
 	"github.com/kadbench/kadbench/harness/plan"
 	"github.com/kadbench/kadbench/harness/record"
+	"github.com/kadbench/kadbench/harness/sim"
 	"github.com/kadbench/kadbench/harness/target"
 )
 
@@ -57,7 +58,7 @@ link   constant 10ms
 load   lookup rate=4/s for=5s
 load   provide keys=5 rate=1/s for=4s
 load   find published lag=1s rate=2/s from=2s for=3s
-need   recall@20>0.9 success>0.9 unfinished=0 operations>=10 connections<100 goroutines<1000 heap<64MiB cpu<10s
+need   recall@20>0.9 success>0.9 unfinished=0 operations>=10 hops.mean<2 lookup.hops.max<=2 find.hops.min>=1 connections<100 goroutines<1000 heap<64MiB cpu<10s
 need   connections<1
 `)
 	c.Rounds = 2
@@ -91,7 +92,10 @@ need   connections<1
 		require.Len(t, o.Figures, 3)
 		assert.EqualValues(t, 20, o.Figures[0].Count)
 		assert.InDelta(t, 1, o.Figures[0].Recall.Value(), 0)
-		require.Len(t, o.Needs, 9)
+		for _, f := range o.Figures {
+			assert.Equal(t, f.Count, f.Hops.N, "of every operation: %s", f.Kind)
+		}
+		require.Len(t, o.Needs, 12)
 		for _, n := range o.Needs {
 			assert.Equal(t, n.Text == "connections<1", n.Verdict == record.Fail, "%+v", n)
 		}
@@ -154,4 +158,16 @@ func TestNetworkInterrupted(t *testing.T) {
 	require.Len(t, ended, 1)
 	assert.True(t, ended[0].Stopped)
 	assert.Positive(t, ended[0].Figures[0].Count)
+}
+
+// TestNetworkNeedOfProcesses: what nobody counts is no 0 that holds.
+func TestNetworkNeedOfProcesses(t *testing.T) {
+	r := &SimRun{figures: newFigures(nil, &sim.Config{})}
+	r.figures.row(sim.Row{Op: sim.Operation{Kind: sim.Lookup}, Took: 1e6, OK: true, Blind: true})
+	for _, figure := range []string{"hops", "rpcs", "dead", "cpu", "connections", "goroutines", "heap"} {
+		got := networkNeed(r, &network.Result{}, plan.Need{Figure: figure, Stat: "max", Op: plan.OpLess, Value: 1e6})
+		assert.Equal(t, record.Skipped, got.Verdict, figure)
+		assert.Equal(t, "nodes in processes of their own do not show it", got.Why, figure)
+	}
+	assert.Equal(t, record.Pass, networkNeed(r, &network.Result{}, plan.Need{Figure: "operations", Op: plan.OpEqual, Value: 1e6}).Verdict)
 }
