@@ -20,7 +20,9 @@
 // IPFS network, which are go-libp2p-kad-dht's own. Latencies count from the moment at which an operation was due.
 //
 // What lies where: kind.go, ref.go, godht.go and process.go are the kinds; host.go, delay.go, mem.go, count.go and foul.go
-// what is below them; run.go, member.go, sessions.go, agenda.go, operate.go, sample.go and shares.go a network under load.
+// what is below them, where frames.go reads what count.go counts and hops.go who led to whom; run.go, member.go, sessions.go,
+// agenda.go, operate.go, sample.go and shares.go a network under load.
+//
 // Networks side by side, in virtual time and on loopback:
 //
 //	go test ./harness/network -run TestVirtual -nodes 300 -lookups 1000 -v

@@ -13,8 +13,8 @@ import (
 
 // chains are how many peers had to be asked one after the other until a search heard of each of those that it met, as the core
 // counts them (kad.Lookup): the k nearest of the node's own table have 1, whoever is first named in an answer has one more than
-// who named it. The table is looked at when the search begins, as requests do not tell whom it had from whom somebody named
-// before he was asked. So it is not seen that the core goes on with more of its table where it falls short of k peers.
+// the peer that named it. The table is looked at when the search begins, since one of its peers may be named by another before
+// it is asked; that the core goes on with more of its table where it falls short of k peers is not seen.
 //
 // The search ends with the first record or provider that is sent out to be stored: who answers later has led to nobody.
 type chains struct {
@@ -72,8 +72,8 @@ func (c *chains) answer(from peer.ID, body []byte) {
 	})
 }
 
-// longest is the longest chain that led to a peer of the result; of an operation that names none, as of a core's, the result is
-// the k nearest that have answered.
+// longest is the longest chain that led to a peer of the result; where the operation names none that is, as for the core, the k
+// nearest that have answered.
 func (c *chains) longest(result []peer.ID) (hops uint8) {
 	if len(result) == 0 {
 		result = nearest(c.answered, c.target, c.k, keyOfPeer, func(peer.ID) bool { return true })
