@@ -57,7 +57,7 @@ func (p *pacer) run(ctx context.Context) {
 }
 
 // coarse is twice what Go's own timers are off where nothing else happens: the poller that waits for them counts in whole
-// milliseconds. What is nearer is slept for in the system's own sleep, which is off by some 60 µs.
+// milliseconds. What is nearer is slept for in the system's own sleep.
 const coarse = 2 * time.Millisecond
 
 // hand gives a shot to whoever is free, or puts it into the queue. If the pacer itself comes late, all that fell due

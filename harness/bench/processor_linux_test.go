@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,4 +21,15 @@ func TestBusy(t *testing.T) {
 		_, _, ok := busyOf(cut)
 		assert.False(t, ok, "%q", cut)
 	}
+}
+
+// TestNap: the thread that sleeps wakes when it is due.
+func TestNap(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	nap(time.Nanosecond)
+	const getTimerSlack = 30 // PR_GET_TIMERSLACK
+	slack, _, failed := syscall.RawSyscall(syscall.SYS_PRCTL, getTimerSlack, 0, 0)
+	assert.Zero(t, failed)
+	assert.Equal(t, uintptr(1), slack)
 }
