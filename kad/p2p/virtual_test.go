@@ -137,44 +137,6 @@ func TestInboundTimeouts(t *testing.T) {
 	})
 }
 
-// TestTurns: with one request at a time on a connection, another stream waits until the first is answered.
-func TestTurns(t *testing.T) {
-	virtual(t, 2, func(t *testing.T, hosts []host.Host) {
-		n, err := p2p.New(p2p.Config{Host: hosts[0], Kad: kad.Config{Mode: kad.ModeServer}, Limits: p2p.Limits{InboundRequests: 1}})
-		require.NoError(t, err)
-		require.NoError(t, n.Start(t.Context()))
-		defer n.Close()
-		require.NoError(t, hosts[1].Connect(t.Context(), *host.InfoFromHost(hosts[0])))
-		var rs [2]*raw
-		for i := range rs {
-			s, err := hosts[1].NewStream(t.Context(), hosts[0].ID(), p2p.DefaultProtocol)
-			require.NoError(t, err)
-			rs[i] = &raw{t: t, s: s, r: bufio.NewReader(s)}
-			rs[i].write(ping).want(wire.Ping)
-		}
-		rs[0].write(ping[:1])
-		after(time.Second)
-		rs[1].write(ping)
-		go func() {
-			after(20 * time.Second)
-			rs[0].write(ping[1:])
-		}()
-		within(t, 19*time.Second, 21*time.Second, func() { rs[1].want(wire.Ping) })
-		rs[0].want(wire.Ping)
-
-		after(45 * time.Second) // both are silent
-		rs[0].write(ping[:1])
-		after(5 * time.Second)
-		rs[1].write(ping)
-		go func() {
-			after(50 * time.Second)
-			rs[0].write(ping[1:])
-		}()
-		within(t, 49*time.Second, 51*time.Second, func() { rs[1].want(wire.Ping) }) // who waits for its turn is not silent
-		rs[0].want(wire.Ping)
-	})
-}
-
 // hanging serves the protocol by reading requests and saying nothing.
 func hanging(h host.Host) {
 	h.SetStreamHandler(p2p.DefaultProtocol, func(s network.Stream) {

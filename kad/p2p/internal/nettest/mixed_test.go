@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -171,8 +170,8 @@ func TestMixed(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 1))
 		crosswise(t, r, own[:patientHere], other, time.Minute)
 		for i, side := range [][]*member{own[:patientHere], other} {
-			right, _ := lookups(t, r, 100, side, everybody)
-			assert.GreaterOrEqual(t, right, 99, "of 100 lookups from the %s side with the exact result", []string{"own", "other"}[i])
+			found := lookups(t, r, 100, side, everybody)
+			assert.GreaterOrEqual(t, found.right, 99, "of 100 lookups from the %s side with the exact result", []string{"own", "other"}[i])
 		}
 		// Newcomers know one node, of the other kind, and find everybody by their ids.
 		for _, pair := range [][2]*member{{onLoopback(t, ours(patient)), other[3]}, {onLoopback(t, theirs()), own[3]}} {
@@ -191,32 +190,40 @@ func TestMixed(t *testing.T) {
 		stop()
 		living := peersOf(here)
 		var done sync.WaitGroup
-		// One after another from the first moment, when nobody knows of it yet.
+		// One after another from the first moment, when nobody knows of it yet. How many are exactly right depends on how busy the
+		// machine is (TestLatency asks for that in virtual time); that nobody who is silent is named does not.
 		done.Go(func() {
-			right, longest := lookups(t, rand.New(rand.NewPCG(1, 2)), 100, own[patientHere:], living)
-			t.Logf("ours: %d of 100 right, the longest took %v", right, longest)
-			assert.GreaterOrEqual(t, right, 95)
-			assert.Less(t, longest, 30*time.Second)
+			found := lookups(t, rand.New(rand.NewPCG(1, 2)), 100, own[patientHere:], living)
+			t.Logf("ours: %+v of 100", found)
+			assert.Zero(t, found.dead)
+			assert.Greater(t, found.recall, 0.95)
+			assert.Less(t, found.longest, 30*time.Second)
 		})
 		// One each of theirs, for the log: what they do is not ours to judge. They wait up to 40 s for who does not answer, and
 		// name some of the dead: who fails when the nearest are asked at the end stays in their result.
 		done.Go(func() {
-			right, longest := lookups(t, rand.New(rand.NewPCG(1, 3)), len(other), other, living)
-			t.Logf("go-libp2p-kad-dht: %d of %d right, the longest took %v", right, len(other), longest)
+			t.Logf("go-libp2p-kad-dht: %+v of %d", lookups(t, rand.New(rand.NewPCG(1, 3)), len(other), other, living), len(other))
 		})
 		done.Go(func() { crosswise(t, rand.New(rand.NewPCG(1, 4)), own, other, 2*time.Minute) })
 		done.Wait()
 	})
 }
 
-// lookups lets members look for so many random keys, each of them for one after another without a pause, and says how many
-// found exactly the nearest of those who live, in their order.
-func lookups(t *testing.T, r *rand.Rand, count int, askers []*member, living []peer.ID) (right int, longest time.Duration) {
+// found is what became of some lookups.
+type found struct {
+	right   int     // found exactly the nearest of those who live, in their order
+	recall  float64 // which part of the nearest they found, on average
+	dead    int     // were named all the same
+	longest time.Duration
+}
+
+// lookups lets members look for so many random keys, each of them for one after another without a pause.
+func lookups(t *testing.T, r *rand.Rand, count int, askers []*member, living []peer.ID) (all found) {
 	keys := make([]string, count)
 	for i := range keys {
 		keys[i] = fmt.Sprintf("%016x", r.Uint64())
 	}
-	var hits, slowest atomic.Int64
+	var mu sync.Mutex
 	var done sync.WaitGroup
 	for i, m := range askers {
 		done.Go(func() {
@@ -224,26 +231,34 @@ func lookups(t *testing.T, r *rand.Rand, count int, askers []*member, living []p
 				ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 				start := time.Now()
 				got, err := m.closest(ctx, keys[at])
-				took := int64(time.Since(start))
+				took := time.Since(start)
 				cancel()
-				for old := slowest.Load(); took > old && !slowest.CompareAndSwap(old, took); old = slowest.Load() {
+				want := nearestOf(keys[at], living, m.host.ID())
+				mu.Lock()
+				if err == nil && slices.Equal(got, want) {
+					all.right++
 				}
-				if err == nil && slices.Equal(got, nearestOf(keys[at], living, m.host.ID())) {
-					hits.Add(1)
+				for _, id := range got {
+					if !slices.Contains(living, id) {
+						all.dead++
+					}
 				}
+				all.recall += recall(got, want) / float64(count)
+				all.longest = max(all.longest, took)
+				mu.Unlock()
 			}
 		})
 	}
 	done.Wait()
-	return int(hits.Load()), time.Duration(slowest.Load())
+	return all
 }
 
 // crosswise puts and provides on one node and gets and finds on another, which looks for the first, too: for each pair of
-// kinds, all at once.
+// kinds of which one is ours, all at once.
 func crosswise(t *testing.T, r *rand.Rand, own, other []*member, limit time.Duration) {
 	var done sync.WaitGroup
 	for name, sides := range map[string][2][]*member{
-		"ours to ours": {own, own}, "ours to theirs": {own, other}, "theirs to ours": {other, own}, "theirs to theirs": {other, other},
+		"ours to ours": {own, own}, "ours to theirs": {own, other}, "theirs to ours": {other, own},
 	} {
 		for range 3 {
 			c := newContent(r)
