@@ -211,6 +211,14 @@ func (c *testgroundCmd) serve(a *app) error {
 
 // list shows the cases.
 func (c *testgroundCmd) list(a *app) error {
+	if c.Case != "" {
+		if _, err := ground.Find(c.Case); err != nil {
+			return usage("%v", err)
+		}
+	}
+	if !c.JSON {
+		return c.listText(a)
+	}
 	type param struct {
 		Name    string `json:"name"`
 		Type    string `json:"type"`
@@ -226,7 +234,7 @@ func (c *testgroundCmd) list(a *app) error {
 		Default int     `json:"default"`
 		Params  []param `json:"params"`
 	}
-	var all []entry
+	all := []entry{}
 	for _, of := range ground.Cases() {
 		if c.Case != "" && of.Name != c.Case {
 			continue
@@ -237,16 +245,13 @@ func (c *testgroundCmd) list(a *app) error {
 		}
 		all = append(all, e)
 	}
-	if c.Case != "" && len(all) == 0 {
-		_, err := ground.Find(c.Case)
-		return usage("%v", err)
-	}
-	if c.JSON {
-		return printJSON(a.stdout, all)
-	}
-	for _, e := range all {
-		fmt.Fprintf(a.stdout, "%s  %d to %d instances, %d by default\n  %s\n", e.Case, e.Min, e.Max, e.Default, e.About)
-		for _, p := range e.Params {
+	return printJSON(a.stdout, all)
+}
+
+// listText shows one case with all of its parameters, or all cases with their own, and then once those of all.
+func (c *testgroundCmd) listText(a *app) error {
+	params := func(all []ground.Param) {
+		for _, p := range all {
 			of := p.Type
 			if p.Unit != "" {
 				of += ", " + p.Unit
@@ -255,6 +260,19 @@ func (c *testgroundCmd) list(a *app) error {
 		}
 		fmt.Fprintln(a.stdout)
 	}
-	fmt.Fprintf(a.stdout, "%d cases with the defaults of their parameters. kadbench testground CASE --local N runs one.\n", len(all))
+	for _, of := range ground.Cases() {
+		if c.Case != "" && of.Name != c.Case {
+			continue
+		}
+		fmt.Fprintf(a.stdout, "%s  %d to %d instances, %d by default\n  %s\n", of.Name, of.Min, of.Max, of.Default, of.About)
+		if c.Case != "" {
+			params(of.Params)
+			return nil
+		}
+		params(of.Own())
+	}
+	fmt.Fprintln(a.stdout, "all cases on a network (all but conformance)")
+	params(ground.Common())
+	fmt.Fprintf(a.stdout, "%d cases with the defaults of their parameters. kadbench testground CASE --local N runs one.\n", len(ground.Cases()))
 	return nil
 }

@@ -58,6 +58,17 @@ func maxP99(point string) Param {
 	return Param{maxP99Name, "float", "ms", "0", "The 99th percentile of " + point + " may be so much; 0: any."}
 }
 
+// Common are the parameters of all cases on a network.
+func Common() []Param { return slices.Clone(common) }
+
+// Own are the parameters of a case without those that it has in common with all cases on a network.
+func (c *Case) Own() []Param {
+	if c.param("bs_strategy") == nil { // it is on none
+		return c.Params
+	}
+	return slices.DeleteFunc(slices.Clone(c.Params), func(p Param) bool { return slices.Contains(common, p) })
+}
+
 // with is the common parameters and those of a case. One of a common name takes its place.
 func with(own ...Param) []Param {
 	all := slices.Clone(common)

@@ -2,7 +2,6 @@ package ground
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -32,8 +31,13 @@ enable_go_build_cache = true
 
 [runners."local:docker"]
 
+# What a pod asks for: an instance takes 43 MB.
 [runners."cluster:k8s"]
 run_timeout_min = 10
+testplan_pod_cpu = "100m"
+testplan_pod_memory = "128Mi"
+collect_outputs_pod_cpu = "100m"
+collect_outputs_pod_memory = "128Mi"
 `)
 	for _, c := range cases {
 		fmt.Fprintf(&b, "\n# %s\n[[testcases]]\nname = %q\ninstances = { min = %d, max = %d, default = %d }\n", c.About, c.Name, c.Min, c.Max, c.Default)
@@ -80,10 +84,8 @@ func Table(cases []*Case) string {
 	for _, c := range cases {
 		fmt.Fprintf(&b, "\n**`%s`**, %d to %d instances. %s\n", c.Name, c.Min, c.Max, c.About)
 		head()
-		for _, p := range c.Params {
-			if !slices.Contains(common, p) || !slices.ContainsFunc(c.Params, func(o Param) bool { return o.Name == "bs_strategy" }) {
-				row(p)
-			}
+		for _, p := range c.Own() {
+			row(p)
 		}
 	}
 	return b.String()

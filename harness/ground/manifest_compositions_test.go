@@ -1,6 +1,7 @@
 package ground
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +43,7 @@ func TestCompositions(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
-		for n, env := range map[int]map[string]string{8: {}, 32: {"N": "32"}} {
+		for n, env := range map[int]map[string]string{8: {}, 32: {"N": "32", "BUILDER": "docker:go", "RUNNER": "local:docker"}} {
 			tmpl, err := template.ParseFiles(file)
 			require.NoError(t, err)
 			var text strings.Builder
@@ -53,7 +54,7 @@ func TestCompositions(t *testing.T) {
 			assert.Empty(t, meta.Undecoded(), file)
 			assert.Equal(t, strings.TrimSuffix(filepath.Base(file), ".toml"), c.Metadata.Name)
 			assert.Equal(t, Plan, c.Global.Plan)
-			assert.Equal(t, []string{"exec:go", "local:exec"}, []string{c.Global.Builder, c.Global.Runner})
+			assert.Equal(t, []string{cmp.Or(env["BUILDER"], "exec:go"), cmp.Or(env["RUNNER"], "local:exec")}, []string{c.Global.Builder, c.Global.Runner})
 			assert.True(t, c.Global.Quiet, "%s: without InfluxDB each instance waits for it", file)
 			assert.Equal(t, n, c.Global.Total)
 

@@ -94,12 +94,13 @@ func TestManifestIsRead(t *testing.T) {
 func TestPlanIsWhole(t *testing.T) {
 	text, err := os.ReadFile(root(".testgroundignore"))
 	require.NoError(t, err)
-	out, err := exec.Command("go", "list", "-C", root(), "-deps", "-f", "{{.ImportPath}} {{.Dir}}", "./cmd/kadbench").Output()
+	out, err := exec.Command("go", "list", "-C", root(), "-deps", "-f", "{{.ImportPath}} {{.Dir}}\n{{range $f := .EmbedFiles}}- {{$.Dir}}/{{$f}}\n{{end}}", "./cmd/kadbench").Output()
 	require.NoError(t, err)
 	require.Contains(t, string(out), "github.com/testground/sdk-go/runtime ")
 	assert.NotContains(t, string(out), "github.com/testground/sdk-go/run ")
 	at, err := filepath.Abs(root())
 	require.NoError(t, err)
+	require.Contains(t, string(out), "\n- "+at+"/plans/smoke.txt\n", "what is embedded")
 	for line := range strings.Lines(string(text)) {
 		if dir := strings.TrimSpace(line); strings.HasPrefix(dir, "/") {
 			assert.NotContains(t, string(out), " "+at+dir+"\n", dir)
