@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kadbench/kadbench/harness/ground"
 	"github.com/kadbench/kadbench/plans"
 )
 
@@ -52,6 +53,11 @@ func (c *completionCmd) Run(a *app) error {
 			found, _ := fs.Glob(plans.FS, dir+"/*.plan")
 			for _, file := range found {
 				v.words = append(v.words, strings.TrimSuffix(file, ".plan"))
+			}
+		}
+		if n.Name == "testground" {
+			for _, of := range ground.Cases() {
+				v.words = append(v.words, of.Name)
 			}
 		}
 		for _, f := range slices.Concat(groups...) {

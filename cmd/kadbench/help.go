@@ -11,13 +11,20 @@ type helpCmd struct {
 	Verb []string `arg:"" optional:"" help:"The verb: check, plan fmt, ..."`
 }
 
+func (helpCmd) Help() string {
+	return `Examples:
+
+    kadbench help check
+    kadbench help plan lint`
+}
+
 func (h *helpCmd) Run(a *app) error {
 	k, err := kong.Trace(a.parser, h.Verb)
 	if err == nil && k.Error != nil {
 		err = k.Error
 	}
 	// What a verb lacks beside its name (an argument) is no obstacle to its help.
-	if err != nil && len(k.Path) < 2 {
+	if err != nil && len(k.Path) <= len(h.Verb) {
 		var parse *kong.ParseError
 		if errors.As(err, &parse) {
 			err = errors.Unwrap(parse)

@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -22,10 +24,28 @@ import (
 // openLog makes the log of a run in dir, or where dir is empty in a new directory below kadbench-out.
 func openLog(dir string, r record.Run) (*record.Writer, error) {
 	if dir == "" {
-		dir = filepath.Join("kadbench-out", time.Now().Format("2006-01-02T15-04-05"))
+		var err error
+		if dir, err = newDirectory("kadbench-out", time.Now()); err != nil {
+			return nil, err
+		}
 	}
 	r.Version, r.Command = version, os.Args
 	return record.Create(dir, r)
+}
+
+// newDirectory makes a directory named by the second, with a number behind it if another run began in the same one.
+func newDirectory(in string, at time.Time) (string, error) {
+	if err := os.MkdirAll(in, 0o755); err != nil {
+		return "", err
+	}
+	stamp := filepath.Join(in, at.Format("2006-01-02T15-04-05"))
+	dir := stamp
+	for i := 2; ; i++ {
+		if err := os.Mkdir(dir, 0o755); !errors.Is(err, fs.ErrExist) {
+			return dir, err
+		}
+		dir = fmt.Sprintf("%s-%d", stamp, i)
+	}
 }
 
 // savePlans and saveCommand put beside the log what is needed to repeat the run.

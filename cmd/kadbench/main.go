@@ -45,7 +45,7 @@ type cli struct {
 	Help       helpCmd       `cmd:"" help:"Show the help of a verb, with examples."`
 }
 
-const description = `Holds any libp2p Kademlia node (/ipfs/kad/1.0.0) to its specification.
+const description = `Holds any libp2p Kademlia node (/ipfs/kad/1.0.0) to its specification, and measures what it takes.
 
 Without a verb it runs the smoke plans against the reference implementation it carries, in seconds.`
 

@@ -10,7 +10,7 @@ import (
 // nodeCmd is the reference node as an adapter: what ref: does in process, over a pipe.
 type nodeCmd struct {
 	Unlimited bool `help:"Lift the limits of go-libp2p's resource manager, for load."`
-	Echo      bool `hidden:"" help:"A server that answers everything with the same bytes, as the target echo: of kadbench bench."`
+	Echo      bool `help:"Be no node but a server that answers everything with the same bytes: what echo: is in kadbench bench."`
 }
 
 func (*nodeCmd) Help() string {

@@ -32,7 +32,7 @@ func (planCmd) Help() string {
 
 // planFmtCmd is gofmt for plans.
 type planFmtCmd struct {
-	Plans []string `arg:"" name:"plan" help:"A path, or the id of a case."`
+	Plans []string `arg:"" name:"plan" help:"A path, or the id of one carried in the binary."`
 	Write bool     `short:"w" help:"Write the file instead of printing it."`
 	List  bool     `short:"l" help:"Print the names of the files whose form is not canonical; exit code 1 if there are any."`
 }
@@ -88,7 +88,7 @@ func (c *planFmtCmd) Run(a *app) error {
 
 // planLintCmd prints every complaint about the plans.
 type planLintCmd struct {
-	Plans []string `arg:"" optional:"" name:"plan" help:"A path, or the id of a case. Default: all that are carried in the binary."`
+	Plans []string `arg:"" optional:"" name:"plan" help:"A path, or the id of one carried in the binary. Default: all cases carried there."`
 	JSON  bool     `help:"Print an array of {file, line, what, message, warning}."`
 }
 
@@ -161,7 +161,15 @@ func (c *planLintCmd) print(w io.Writer, all plan.Errors) error {
 
 // planExplainCmd tells a plan in prose.
 type planExplainCmd struct {
-	Plan string `arg:"" help:"A path, or the id of a case."`
+	Plan string `arg:"" help:"A path, or the id of one carried in the binary."`
+}
+
+func (planExplainCmd) Help() string {
+	return `Examples:
+
+    kadbench plan explain find-node/nearest-twenty
+    kadbench plan explain sim/churn-3h
+    kadbench plan explain my-case.plan`
 }
 
 func (c *planExplainCmd) Run(a *app) error {
@@ -180,6 +188,15 @@ func (c *planExplainCmd) Run(a *app) error {
 // planVerbsCmd prints the tables from which the language is made.
 type planVerbsCmd struct {
 	JSON bool `help:"Print an object of arrays of {name, usage, meaning}."`
+}
+
+func (planVerbsCmd) Help() string {
+	return `docs/plan-language.md explains them.
+
+Examples:
+
+    kadbench plan verbs | less
+    kadbench plan verbs --json | jq -r '.functions[].usage'`
 }
 
 func (c *planVerbsCmd) Run(a *app) error {

@@ -128,7 +128,7 @@ func findPlan(name string) (file string, src []byte, err error) {
 	if errors.As(err, &missing) {
 		err = missing.Err
 	}
-	return "", nil, usage("plan %s: %v, and no case carried in the binary has this id (kadbench cases lists them)", name, err)
+	return "", nil, usage("plan %s: %v, and nothing carried in the binary has this id (kadbench cases, sim and bench list what is)", name, err)
 }
 
 // carriedIDs are the ids of the plans carried in the binary, whether they are sound or not.

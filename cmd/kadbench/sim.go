@@ -254,7 +254,7 @@ func (c *simCmd) repeatCommand(p *plan.Plan, at string, seed uint64) string {
 		args = append(args, "--nodes", fmt.Sprint(*c.Nodes))
 	}
 	if c.For != nil {
-		args = append(args, "--for", c.For.String())
+		args = append(args, "--for", plan.ShortTime(*c.For))
 	}
 	if c.Wire {
 		args = append(args, "--wire")

@@ -32,6 +32,7 @@ func (s *smokeCmd) Run(a *app) error {
 next:
   %[1]s check ref:               the whole suite
   %[1]s check addr:/ip4/…/p2p/…  the same against your own node
+  %[1]s bench load/find-node     what an answer takes, on real sockets
   %[1]s sim sim/static-1k        a thousand nodes in simulated time
   %[1]s doctor                   what else can be checked here
 `, self())

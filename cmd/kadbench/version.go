@@ -16,6 +16,13 @@ type versionCmd struct {
 	JSON bool `help:"Print an object."`
 }
 
+func (versionCmd) Help() string {
+	return `Examples:
+
+    kadbench version
+    kadbench version --json | jq -r '."go-libp2p"'`
+}
+
 func (v *versionCmd) Run(a *app) error {
 	libp2p := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {

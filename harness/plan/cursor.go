@@ -207,7 +207,7 @@ func (c *cursor) duration(name string) time.Duration {
 	}
 	d, err := time.ParseDuration(c.loops.first(w.text))
 	if err != nil || d <= 0 || d > maxWait {
-		c.fail(w.line, "%s=%s: a time above 0 and at most %s was expected, as 5s or 200ms", name, w.text, short(maxWait))
+		c.fail(w.line, "%s=%s: a time above 0 and at most %s was expected, as 5s or 200ms", name, w.text, ShortTime(maxWait))
 	}
 	return d
 }
@@ -300,8 +300,8 @@ func (c *cursor) matchers(table []field) []Matcher {
 	return out
 }
 
-// short prints a time without its empty parts: 10m, not 10m0s.
-func short(d time.Duration) string {
+// ShortTime prints a time without its empty parts: 10m, not 10m0s.
+func ShortTime(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

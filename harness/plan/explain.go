@@ -65,7 +65,7 @@ func (t *teller) opening() {
 	if h.Timeout == 0 {
 		h.Timeout = defaultTime
 	}
-	fmt.Fprintf(&t.out, " It ends after %s at the latest.\n", short(h.Timeout))
+	fmt.Fprintf(&t.out, " It ends after %s at the latest.\n", ShortTime(h.Timeout))
 	t.clauses()
 }
 
@@ -133,7 +133,7 @@ func (t *teller) line(l *Line, verb string, depth int, prefix string) {
 	v, _ := findVerb(verb)
 	text := v.explain(t, l)
 	if l.After > 0 {
-		text = fmt.Sprintf("after %s, %s", short(l.After), text)
+		text = fmt.Sprintf("after %s, %s", ShortTime(l.After), text)
 	}
 	if prefix == "" {
 		t.nth++
@@ -246,7 +246,7 @@ func tellRaw(t *teller, l *Line) string {
 	}
 	every := ""
 	if s.Every > 0 {
-		every = fmt.Sprintf(", one byte every %s", short(s.Every))
+		every = fmt.Sprintf(", one byte every %s", ShortTime(s.Every))
 	}
 	return fmt.Sprintf("%s these bytes on %s: %s%s", t.actor(l, s.Stream, "writes"), t.who(l, s.Stream), strings.Join(parts, ", then "), every)
 }
@@ -276,7 +276,7 @@ func tellWant(t *teller, l *Line) string {
 	case ExpectSilence:
 		text = "no frame may come on " + strings.Replace(stream, "each of ", "any of ", 1)
 		if x.For > 0 {
-			text += " for " + short(x.For)
+			text += " for " + ShortTime(x.For)
 		}
 		text += "; another request on the same connection is answered meanwhile"
 	default:
@@ -293,7 +293,7 @@ func tellWant(t *teller, l *Line) string {
 }
 
 func tellRetry(t *teller, l *Line) string {
-	return fmt.Sprintf("the following is tried again, with new streams, until all of it holds, for %s at most", short(l.Stmt.(Retry).Within))
+	return fmt.Sprintf("the following is tried again, with new streams, until all of it holds, for %s at most", ShortTime(l.Stmt.(Retry).Within))
 }
 
 func tellEach(t *teller, l *Line) string {
@@ -305,7 +305,7 @@ func within(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return ", within " + short(d)
+	return ", within " + ShortTime(d)
 }
 
 // actor says who does something on a stream: "A sends", or of a range "P1 to P3 send".

@@ -152,5 +152,5 @@ func tellInFlight(t *teller, l *Line) string {
 
 func tellClock(t *teller, l *Line) string {
 	s := l.Stmt.(Clock)
-	return fmt.Sprintf("%s pass for %s", short(s.By), s.Target)
+	return fmt.Sprintf("%s pass for %s", ShortTime(s.By), s.Target)
 }

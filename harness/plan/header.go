@@ -204,7 +204,7 @@ func parseTimeout(h *Header, words []string) error {
 		return err
 	}
 	if h.Timeout, err = time.ParseDuration(w); err != nil || h.Timeout <= 0 || h.Timeout > maxTimeout {
-		return fmt.Errorf("%q: a time above 0 and at most %s was expected", w, short(maxTimeout))
+		return fmt.Errorf("%q: a time above 0 and at most %s was expected", w, ShortTime(maxTimeout))
 	}
 	return nil
 }

@@ -294,7 +294,7 @@ func (n *linter) outcome(l *Line, s Want) {
 		limit = defaultTime
 	}
 	if s.Expect.Within > limit || s.Expect.For > limit {
-		n.warn(l.Pos, l.Verb, "it waits longer than the case may last, %s; the header's timeout allows more", short(limit))
+		n.warn(l.Pos, l.Verb, "it waits longer than the case may last, %s; the header's timeout allows more", ShortTime(limit))
 	}
 	if s.Expect.Kind == ExpectRefused && use.wanted && l.Verb == "want" {
 		n.warn(l.Pos, l.Verb, "refused is how an open can end; something was wanted on %s before", s.Stream)

@@ -105,7 +105,7 @@ func (n *linter) point(sim *Simulation, first map[string]*Line) {
 	end := sim.end()
 	for _, l := range n.plan.Script {
 		if f, ok := l.Stmt.(Fault); ok && (!f.Adversary || f.At > 0) && end > 0 && f.At >= end {
-			n.warn(l.Pos, l.Verb, "at=%s is after the last operation has begun, at %s: no operation shows what comes of it", short(f.At), short(end))
+			n.warn(l.Pos, l.Verb, "at=%s is after the last operation has begun, at %s: no operation shows what comes of it", ShortTime(f.At), ShortTime(end))
 		}
 	}
 	for _, f := range sim.Faults {

@@ -93,7 +93,7 @@ func span[T any](at func(*T) *time.Duration, lo time.Duration) func(*T, string) 
 func spanOf(v string, lo time.Duration) (time.Duration, error) {
 	d, err := time.ParseDuration(v)
 	if err != nil || d < lo || d > maxSpan {
-		return 0, fmt.Errorf("a time from %s to %s was expected, as 250ms or 48h", short(lo), short(maxSpan))
+		return 0, fmt.Errorf("a time from %s to %s was expected, as 250ms or 48h", ShortTime(lo), ShortTime(maxSpan))
 	}
 	return d, nil
 }

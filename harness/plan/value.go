@@ -115,7 +115,7 @@ func (v Value) String() string {
 	case KindNumber:
 		return strconv.FormatInt(v.Num, 10)
 	case KindDuration:
-		return short(time.Duration(v.Num))
+		return ShortTime(time.Duration(v.Num))
 	case KindPercent:
 		return strconv.FormatFloat(float64(v.Num)/1e4, 'f', -1, 64) + "%"
 	case KindPeer:

@@ -241,7 +241,7 @@ func checkEnd(c *cursor, x Expect, w word) {
 	}
 	silence := x.Kind == ExpectSilence
 	if silence && x.Within != 0 {
-		c.fail(w.line, "silence has no reply to come within a time: write for=%s, the least time that it lasts", short(x.Within))
+		c.fail(w.line, "silence has no reply to come within a time: write for=%s, the least time that it lasts", ShortTime(x.Within))
 	}
 	if !silence && x.For != 0 {
 		c.fail(w.line, "for= belongs to silence; %s is waited for with within=", w.text)

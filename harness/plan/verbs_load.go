@@ -119,7 +119,7 @@ func (w Workload) checkTurn() error {
 	case w.Closed && (w.Rate.Count != 0 || w.To.Count != 0 || w.Count != 0 || w.From != 0 || w.Poisson):
 		return fmt.Errorf("closed asks as soon as it was answered, from the beginning: it takes for=, and none of rate=, to=, count=, from= and poisson")
 	case w.From+w.For > maxTurn || w.Warmup > maxTurn:
-		return fmt.Errorf("from= with for=, and warmup=, are %s at most: they pass on the clock", short(maxTurn))
+		return fmt.Errorf("from= with for=, and warmup=, are %s at most: they pass on the clock", ShortTime(maxTurn))
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func networkVerbs() []verb {
 		{Name: "inflight", Usage: "inflight T TYPE matcher… <=10", parse: parseInFlight, explain: tellInFlight,
 			Meaning: "the most such requests that the target had open at once, over all puppets: sent, and not answered, ended or reset"},
 		{Name: "clock", Usage: "clock T +48h", parse: parseClock, explain: tellClock,
-			Meaning: "time passes for the target. With `needs clock` it jumps; else a target without a clock has its periods divided by 36,000, so that 1h is 100ms, and the line waits"},
+			Meaning: "time passes for the target. With `needs clock` it jumps; else a target without a clock has its periods divided by 36,000, so that 1h is 100ms, and the line waits; a case that misses something then runs once more with 400ms, as a busy machine may have stalled"},
 	}
 }
 

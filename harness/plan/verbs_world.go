@@ -327,7 +327,7 @@ func (f Fault) check(timed bool, world WorldKind) error {
 	case f.Kind == "crash" && f.Until == 0 && world != NetworkWorld:
 		return fmt.Errorf("until= is missing: when they return; exit is for those who do not")
 	case f.Until != 0 && f.Until <= f.At:
-		return fmt.Errorf("until=%s is not after at=%s", short(f.Until), short(f.At))
+		return fmt.Errorf("until=%s is not after at=%s", ShortTime(f.Until), ShortTime(f.At))
 	}
 	return nil
 }

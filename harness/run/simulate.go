@@ -242,8 +242,12 @@ func (c *SimConfig) carryOut(ctx context.Context, r *SimRun, rows *rowWriter, e 
 			}
 		},
 	}
+	stepped := map[kad.Peer]bool{}
 	if c.Steps != nil {
-		cfg.Watch.Step = func(at kad.Duration, node kad.Peer, in string, out []string) { writeStep(c.Steps, at, node, in, out) }
+		cfg.Watch.Step = func(at kad.Duration, node kad.Peer, in string, out []string) {
+			stepped[node] = true
+			writeStep(c.Steps, at, node, in, out)
+		}
 	}
 	keep(c.began(r))
 	if e.Nodes = cfg.Nodes; c.Progress != nil {
@@ -254,6 +258,11 @@ func (c *SimConfig) carryOut(ctx context.Context, r *SimRun, rows *rowWriter, e 
 		r.Digest, r.shards = fmt.Sprintf("%016x", result.Digest), result.Shards
 		r.figures.end(result)
 		e.At, e.Events = result.Until, result.Events
+	}
+	for _, n := range c.Trace {
+		if c.Steps != nil && err == nil && !stepped[n] {
+			fmt.Fprintf(c.Steps, "#%d took no step: it was never there, or is one of those that do harm\n", n)
+		}
 	}
 	switch {
 	case err != nil:

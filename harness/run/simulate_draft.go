@@ -192,13 +192,5 @@ func halfOf(value string) string {
 	if err != nil || rate || t < 2*time.Second {
 		return ""
 	}
-	t = (t / 2).Truncate(time.Second)
-	text := t.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+	return plan.ShortTime((t / 2).Truncate(time.Second))
 }

@@ -79,7 +79,7 @@ func worldSettings(p *plan.Plan, point []plan.Setting, lasting time.Duration, ch
 		}
 	}
 	if lasting != 0 {
-		out = append(out, record.Setting{Name: "for", Value: lasting.String()})
+		out = append(out, record.Setting{Name: "for", Value: plan.ShortTime(lasting)})
 	}
 	return out
 }

@@ -289,6 +289,12 @@ func TestTrace(t *testing.T) {
 	var b bytes.Buffer
 	writeStep(&b, 61*kad.Second+5, 17, "< tick", []string{"> find_node #3", "! mode_changed"})
 	assert.Equal(t, "  61.000000005s #17< tick\n                #17> find_node #3\n                #17! mode_changed\n", b.String())
+
+	b.Reset()
+	p := simulationOf(t, "id sim/x\nworld sim nodes=100\nload lookup count=1\n")
+	_, err := Simulate(t.Context(), SimConfig{Plans: []*plan.Plan{p}, Trace: []kad.Peer{17}, Steps: &b, world: fakeWorlds(nil)})
+	require.NoError(t, err)
+	assert.Equal(t, "#17 took no step: it was never there, or is one of those that do harm\n", b.String())
 }
 
 // TestSmallWorld runs real worlds from end to end: twice the same digest, on one shard and on two, and its needs hold.
