@@ -157,14 +157,16 @@ func (b *Bench) due(m *record.Measured) *record.Distribution {
 	return m.Due
 }
 
-// amongTurns is a percentile of each turn that has samples enough to tell it. Of all requests together a percentile may be
-// that of one bad turn, and its own interval knows of no turns.
+// amongTurns is a percentile of each turn: of all requests together it may be that of one bad turn, and its own interval knows
+// of no turns. None if a turn has too few samples to tell it, which may be the bad one.
 func (b *Bench) amongTurns(of func(*record.Turn) *record.Distribution, p float64) record.Spread {
 	var values []float64
 	for _, t := range b.counted() {
-		if v := told(of(&t), p); v != nil {
-			values = append(values, *v)
+		v := told(of(&t), p)
+		if v == nil {
+			return record.Spread{}
 		}
+		values = append(values, *v)
 	}
 	return spread(values)
 }

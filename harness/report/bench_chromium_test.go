@@ -70,6 +70,7 @@ func TestLoadsSideBySide(t *testing.T) {
 	assert.NotEqual(t, before, b.numbersOf("Latency by percentile"))
 
 	openLoads(t, b, "max")
+	assert.NotContains(t, b.titles(), "by round")
 	assert.Equal(t, "streams ref go 8 48,000 12,000 64 96,000 24,000", b.numbersOf("Highest rate at which all needs held"))
 
 	assert.Contains(t, b.numbersOf("Latency from due by rate, 99th percentile"), "ms, missed")

@@ -46,6 +46,7 @@ type pageBench struct {
 	Closed  bool                 `json:"closed,omitempty"` // each answer brought on the next request
 	Failed  float64              `json:"failed"`           // share
 	Max     *float64             `json:"max,omitempty"`
+	Ended   bool                 `json:"generator_ended,omitempty"` // by the generator: Max is at least so much
 	Turns   []pageTurn           `json:"turns"`
 	Tries   []pageTry            `json:"tries,omitempty"`
 }
@@ -128,7 +129,7 @@ func (p *pageTrial) add(t *trial, b *Bench) {
 	if m.Turns == 0 {
 		return
 	}
-	one := pageBench{Target: Clean(b.Target), Point: []string{}, Rates: m.Rates, CPU: m.CPU, Due: b.due(m), Service: m.Service, Closed: b.closed(), Max: m.Max, Turns: []pageTurn{}}
+	one := pageBench{Target: Clean(b.Target), Point: []string{}, Rates: m.Rates, CPU: m.CPU, Due: b.due(m), Service: m.Service, Closed: b.closed(), Max: m.Max, Ended: m.GeneratorEnded(), Turns: []pageTurn{}}
 	if m.Requests > 0 {
 		one.Failed = float64(m.Failed()) / float64(m.Requests)
 	}

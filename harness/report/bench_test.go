@@ -291,10 +291,8 @@ func TestTurnsBesideTheirSum(t *testing.T) {
 	assert.Contains(t, intervalsOfLoad(b), "p99 219–223 µs (turns 221–223 µs)")
 	b.Turns[2].Due.Quantile(99).V = 50
 	assert.Contains(t, intervalsOfLoad(b), "p99 219–223 µs (turns 221 µs–50.0 ms)")
-	for n := range b.Turns {
-		b.Turns[n].Due.Quantile(99).Few = true
-	}
-	assert.Contains(t, intervalsOfLoad(b), "p99 219–223 µs, ", "no turn alone has samples enough")
+	b.Turns[2].Due.Quantile(99).Few = true
+	assert.Contains(t, intervalsOfLoad(b), "p99 219–223 µs, ", "the one that cannot tell it may be the bad one")
 
 	cell := func(row int) []string {
 		g := l.trials()[0].latencies()

@@ -4,15 +4,15 @@
 const spreadOf = s => s && s.n ? {v: s.median, low: s.low, high: s.high} : {};
 // percentileOf is that of all requests, with the least and the most of the turns; of one turn alone its 95 % interval.
 const percentileOf = (name, p) => b => {
-  const q = quantileOf(b[name], p), turns = b.turns.map(u => u[name][p === 50 ? 0 : 1]).filter(v => v !== null);
-  const [low, high] = turns.length > 1 ? [Math.min(...turns), Math.max(...turns)] : q ? [q.low, q.high] : [];
+  const q = quantileOf(b[name], p), turns = b.turns.map(u => u[name][p === 50 ? 0 : 1]), all = !turns.includes(null);
+  const [low, high] = turns.length < 2 ? [q && q.low, q && q.high] : all ? [Math.min(...turns), Math.max(...turns)] : [];
   return !q ? {} : q.few ? {note: 'too few'} : {v: q.v, low, high, note: q.at_least ? '≥ ' + latency(q.v) : undefined};
 };
 const rateAxis = {label: 'requests/s', format: whole, tick};
 const loadMeasures = [
   {title: 'Requests answered', y: rateAxis, get: b => spreadOf(b.rates)},
   {title: 'Server CPU for a request', y: {label: 'CPU', format: micros}, get: b => spreadOf(b.cpu)},
-  {title: 'Highest rate at which all needs held', y: rateAxis, get: b => b.max === undefined ? {} : {v: b.max}},
+  {title: 'Highest rate at which all needs held', y: rateAxis, get: b => b.max === undefined ? {} : {v: b.max, note: b.generator_ended ? '≥ ' + whole(b.max) : undefined}},
   {title: 'Latency from due, median', y: {label: 'p50', format: latency}, get: percentileOf('due', 50)},
   {title: 'Latency from due, 99th percentile', y: {label: 'p99', format: latency}, get: percentileOf('due', 99)},
   {title: 'Service, median', y: {label: 'p50', format: latency}, get: percentileOf('service', 50)},
@@ -23,7 +23,7 @@ const loadMeasures = [
 const besides = t => ({plan: t.plan, plain: true, axes: [...t.axes, 'target'], kinds: ['requests'],
   runs: t.runs.map(b => ({name: b.target, point: [...b.point, b.target], outcome: {figures: [{...b, kind: 'requests'}]}}))});
 
-const whiskersMean = 'Thin lines: of a rate and of CPU the 95 % interval of the median of turns; of a latency, which is of all requests, the least and the most of the turns.';
+const whiskersMean = 'Thin lines: of a rate and of CPU the 95 % interval of the median of turns; of a latency, which is of all requests, the least and the most of the turns, where each has samples enough to tell it.';
 
 function loadView(t) {
   if (!t.runs.length) return [];
@@ -110,6 +110,7 @@ function withinTurns(runs, colourOfTarget) {
 
 // byRound shows whether the machine, or a target, changed while the rounds went on.
 function byRound(runs, colourOfTarget) {
+  runs = runs.filter(b => !b.tries); // of a search each is at a rate of its own
   const rounds = [...new Set(runs.flatMap(b => b.turns.map(u => u.round)))].sort((a, b) => a - b);
   if (rounds.length < 2) return null;
   const list = [
