@@ -135,6 +135,9 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 			if errors.Is(err, bench.ErrConfig) {
 				return fmt.Errorf("%w: %w", ErrUsage, err)
 			}
+			if errors.Is(err, errEnded) { // what it said last may be why
+				err = fmt.Errorf("%w%s", err, logTail(s.target.Log()))
+			}
 			return fmt.Errorf("%w %s: %w", ErrTarget, s.bench.Target, err)
 		}
 		turn := record.Turn{Number: s.bench.Number, Round: round, At: at, Tally: tallyOf(r)}
@@ -143,7 +146,7 @@ func (c *BenchConfig) turn(ctx context.Context, s *server, p benchPoint, round i
 		}
 		busy := limit >= 0 && r.Foreign > limit && try < again
 		if busy {
-			turn.Void = fmt.Sprintf("others kept %.0f %% of the processors busy", 100*r.Foreign)
+			turn.Void = fmt.Sprintf("others kept %.1f %% of the processors busy", 100*r.Foreign)
 		}
 		if err := c.write(record.Entry{Type: record.TypeTurn, Turn: &turn}); err != nil {
 			return err

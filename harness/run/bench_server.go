@@ -45,7 +45,7 @@ func (c *BenchConfig) start(ctx context.Context, f target.Factory, p benchPoint)
 	}
 	t, err := target.Child(f, c.Self, flags...).New(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrTarget, err)
+		return nil, &lostTarget{f.String(), err}
 	}
 	s = &server{target: t, driver: bench.Driver{Config: cfg}}
 	if err := s.start(ctx, p, f); err != nil {

@@ -186,7 +186,7 @@ func TestForeign(t *testing.T) {
 	_, turns, measured := logOf(t, c, r)
 	assert.Equal(t, []int{4, 5, 8, 9, 10, 11, 12}, asked, "of the rounds 1, 2 and 3, all with keys of their own")
 	assert.Len(t, turns, 7)
-	void := "others kept 50 % of the processors busy"
+	void := "others kept 50.0 % of the processors busy"
 	assert.Equal(t, []string{void, "", void, void, void, "", ""}, again)
 	assert.Equal(t, 3, measured[0].Turns)
 	assert.Equal(t, new(0.5), turns[5].Foreign, "it is told of the turn that counts")
@@ -222,6 +222,7 @@ type dying struct {
 }
 
 func (d dying) Died() <-chan struct{} { return d.died }
+func (d dying) Log() string           { return "no more memory" }
 
 // TestDiedUnderLoad: a turn is broken off when its target ends, however long it would have lasted.
 func TestDiedUnderLoad(t *testing.T) {
@@ -237,6 +238,7 @@ func TestDiedUnderLoad(t *testing.T) {
 	err = c.turn(t.Context(), s, points[0], 1, time.Now())
 	assert.ErrorIs(t, err, ErrTarget)
 	assert.ErrorContains(t, err, "dying: its process ended under the load")
+	assert.ErrorContains(t, err, "no more memory")
 	assert.NotErrorIs(t, err, context.Canceled)
 }
 
@@ -321,4 +323,13 @@ func TestBenchInterrupted(t *testing.T) {
 	_, turns, measured := logOf(t, c, r)
 	assert.Len(t, turns, 1)
 	assert.Empty(t, measured)
+}
+
+// TestNobodyThere: a target that cannot be started is named once.
+func TestNobodyThere(t *testing.T) {
+	c := benchOf(t, smallLoad, "gone=cmd:./no/such/program")
+	_, err := Bench(t.Context(), c)
+	require.ErrorIs(t, err, ErrTarget)
+	assert.Equal(t, 3, ExitCode(err))
+	assert.True(t, strings.HasPrefix(err.Error(), "target gone=cmd:./no/such/program: cannot be reached: no program"), err)
 }
