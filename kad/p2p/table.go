@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -149,7 +150,7 @@ func (n *Node) Table() []peer.ID {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	t := n.core.Table()
-	ids := make([]peer.ID, 0, t.Len())
+	ids := slices.Grow([]peer.ID(nil), t.Len())
 	for i := range t.Depth() {
 		t.Entries(i, func(e kad.EntryView) bool {
 			if !e.Pending {
