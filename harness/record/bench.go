@@ -78,7 +78,7 @@ type Second struct {
 	At       int     `json:"at"` // the first is 0
 	Answered uint64  `json:"answered"`
 	Errors   uint64  `json:"errors,omitempty"` // with timeouts and what was dropped
-	P50      float64 `json:"p50_ms"`           // from due
+	P50      float64 `json:"p50_ms"`           // from due; of a closed load from when it was sent
 	P99      float64 `json:"p99_ms"`
 }
 

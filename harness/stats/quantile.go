@@ -34,7 +34,8 @@ type Bar struct {
 // only where the rank falls among such samples do the values at which they were cut count, as the least they can be.
 //
 // The interval is that of order statistics, which asks nothing of the distribution: as many samples lie below the true
-// percentile as a binomial distribution of n and p says, so it is between the samples of two ranks.
+// percentile as a binomial distribution of n and p says, so it is between the samples of two ranks. It does ask that samples
+// have nothing to do with each other. Those of one stall have, and then it is too narrow.
 func quantile(p float64, seen, cut []Bar) Quantile {
 	n, ended := total(seen)+total(cut), total(seen)
 	q := Quantile{P: p, Few: true}
