@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// This file holds lint's questions about a simulation: whether its lines fit one another, at each point of its sweep.
+// This file holds lint's questions about a plan with a world: whether its lines fit one another, at each point of its sweep.
 
 // simulation looks at the whole plan.
 func (n *linter) simulation() {

@@ -230,7 +230,7 @@ type NodeCost struct {
 	BootstrapCPU float64  `json:"bootstrap_cpu_ms,omitempty"`
 	OperationCPU float64  `json:"operation_cpu_ms,omitempty"`
 	Dials        *float64 `json:"dials,omitempty"` // connections opened for each operation of the load
-	// Shares is where the processor time of the load went, as samples tell: transport, kademlia, collector, other.
+	// Shares is where the processor time of the load went, as samples tell: kademlia, transport, collector, harness, other.
 	Shares  []Share `json:"shares,omitempty"`
 	Samples uint64  `json:"samples,omitempty"` // by which Shares are told
 }

@@ -40,12 +40,14 @@ func startBrowser(t *testing.T) *browser {
 	if program == "" {
 		t.Skip("no chromium, chromium-browser or google-chrome on PATH")
 	}
+	profile, err := os.MkdirTemp("", "kadbench-chromium-") // not t.TempDir: what it starts writes there yet when it has ended
+	require.NoError(t, err)
 	theirs, in, err := os.Pipe()
 	require.NoError(t, err)
 	out, theirOut, err := os.Pipe()
 	require.NoError(t, err)
 	cmd := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--user-data-dir="+t.TempDir(), "--window-size=1280,900",
+		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--user-data-dir="+profile, "--window-size=1280,900",
 		"--remote-debugging-pipe", "about:blank")
 	cmd.ExtraFiles = []*os.File{theirs, theirOut} // 3 and 4, as the flag has it
 	require.NoError(t, cmd.Start())
@@ -59,6 +61,7 @@ func startBrowser(t *testing.T) *browser {
 		in.Close()
 		cmd.Wait()
 		out.Close()
+		assert.Eventually(t, func() bool { return os.RemoveAll(profile) == nil }, 20*time.Second, 10*time.Millisecond)
 	})
 	var target struct{ TargetID string }
 	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
