@@ -168,6 +168,13 @@ func (d *Disjoint) Hasten(dialled bool, patience Duration) {
 	}
 }
 
+// Excuse lengthens the patience with all whom the paths ask.
+func (d *Disjoint) Excuse(more Duration) {
+	for i := range d.paths {
+		d.paths[i].Excuse(more)
+	}
+}
+
 // Deadline is when Next must be called again at the latest; 0 if nobody is waited for.
 func (d *Disjoint) Deadline() (at Time) {
 	for i := range d.paths {

@@ -21,7 +21,8 @@
 // for about a microsecond. The Example runs two nodes by this loop.
 //
 // Wake is the moment by which Step wants a Tick, 0 if nothing is due; it may lie in the past if one Step could not do all
-// that was due. A Tick that comes early does no harm. Timeouts, expiry, pending table entries and the sweep of the
+// that was due. A Tick that comes early does no harm; a driver that comes late because nobody let it run says so in
+// Input.Late, or its peers would be taken for slow. Timeouts, expiry, pending table entries and the sweep of the
 // Directory all hang on it and on nothing else.
 //
 // # Memory is lent

@@ -64,6 +64,15 @@ func (f *Fixed) Next(now Time) (p Peer, ok bool) {
 // Expect says of a peer that is being asked how long to bear with it.
 func (f *Fixed) Expect(p Peer, patience Duration) { f.find(p).patience = min(patience, f.timeout) }
 
+// Excuse lengthens the patience with those who are being asked.
+func (f *Fixed) Excuse(d Duration) {
+	for i := range f.peers[:f.next] {
+		if x := &f.peers[i]; x.state == waiting || x.state == slow {
+			x.patience = min(x.patience+d, f.timeout)
+		}
+	}
+}
+
 // hangs says whether the quorum hangs on those that are slow.
 func (f *Fixed) hangs() bool {
 	return f.good < f.quorum && f.good+f.late+f.places+len(f.peers)-f.next >= f.quorum

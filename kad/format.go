@@ -125,6 +125,9 @@ func (n Names) Input(in *Input) string {
 	if in.Err != ErrNone {
 		l.pair("err", in.Err.String())
 	}
+	if in.Late != 0 {
+		l.pair("late", time.Duration(in.Late).String())
+	}
 	return l.String()
 }
 

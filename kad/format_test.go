@@ -38,9 +38,9 @@ func TestFormat(t *testing.T) {
 		"find_node_req …deadbeef req=3 key=a target=#9": Input{
 			Kind: FindNodeReq, Peer: peer, Request: 3, Key: []byte("a"), Target: PeerInfo{Peer: 9},
 		},
-		"put_record …deadbeef conn=2 query=4 value=v record=k→v publisher=…deadbeef expires=01-01T00:00:00 dialer supported n=5 quorum=all err=reset": Input{
+		"put_record …deadbeef conn=2 query=4 value=v record=k→v publisher=…deadbeef expires=01-01T00:00:00 dialer supported n=5 quorum=all err=reset late=100ms": Input{
 			Kind: PutRecord, Peer: peer, Conn: 2, Query: 4, Value: []byte("v"), Valid: Valid{record: rec, ok: true},
-			Dialer: true, Supported: true, N: 5, Quorum: All, Err: ErrReset,
+			Dialer: true, Supported: true, N: 5, Quorum: All, Late: Second / 10, Err: ErrReset,
 		},
 		"op_set_mode mode=server":          Input{Kind: OpSetMode, Mode: ModeServer},
 		"op_put_record quorum=majority":    Input{Kind: OpPutRecord, Quorum: Majority},

@@ -84,6 +84,7 @@ type Input struct {
 	N         int
 	Quorum    Quorum
 	Err       ErrorKind
+	Late      Duration // of any kind: how much later than Wake said this Step comes, as the driver was held up; 0: it was not
 }
 
 // Quorum is how many peers must have stored a record, and in the classic behaviour how many must have had one to end a

@@ -20,6 +20,7 @@ type Lookup struct {
 	want, alpha, beta int
 	calm              int // so many replies without progress make it stalled: Alpha
 	timeout           Duration
+	excused           Duration // how much longer than its patience everybody may take, since the node was held up itself
 
 	peers   []candidate // nearest first
 	waiting flight

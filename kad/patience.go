@@ -23,13 +23,16 @@ func (l *Lookup) Hasten(dialled bool, patience Duration) {
 	}
 }
 
+// Excuse lengthens the patience with all whom the lookup asks.
+func (l *Lookup) Excuse(d Duration) { l.excused = min(l.excused+d, l.timeout) }
+
 // due is when the present stage of a request ends.
 func (l *Lookup) due(f *inFlight) Time {
 	switch {
 	case f.stage == timely:
-		return f.asked + Time(f.patience)
+		return f.asked + Time(min(f.patience+l.excused, l.timeout))
 	case f.stage == late && l.heard:
-		return f.asked + Time(min(grace*f.patience, l.timeout))
+		return f.asked + Time(min(grace*f.patience+l.excused, l.timeout))
 	}
 	return f.asked + Time(l.timeout)
 }

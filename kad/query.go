@@ -284,6 +284,19 @@ func (k *Kademlia) expect(q *query, p Peer) {
 	}
 }
 
+// excuse makes up for a time in which the driver was held up: the answers of that time may lie unread. As much again is for
+// reading them. Without it a busy machine would take its own slowness for that of its peers, and lookups would end without
+// some of the nearest.
+func (k *Kademlia) excuse(late Duration) {
+	for _, q := range k.queries {
+		if q.phase == storing {
+			q.fixed.Excuse(2 * late)
+		} else {
+			q.search.Excuse(2 * late)
+		}
+	}
+}
+
 // learn takes the time of an answer that is about to be counted. That of an ADD_PROVIDER says nothing, since it is on the
 // wire as soon as its stream is open.
 func (k *Kademlia) learn(now Time, q *query, p Peer) {

@@ -9,6 +9,7 @@ type search interface {
 	Postpone(p Peer) bool
 	Expect(p Peer, dialled bool, patience Duration)
 	Hasten(dialled bool, patience Duration)
+	Excuse(d Duration)
 	Reply(p Peer, closer []Peer) bool
 	Fail(p Peer) bool
 	Finish()

@@ -30,6 +30,9 @@ func (k *Kademlia) step(now Time, in *Input, out *Output) {
 		k.started = true
 		k.startJobs(now)
 	}
+	if in.Late > 0 {
+		k.excuse(min(in.Late, k.cfg.PeerTimeout))
+	}
 	in.Peer.Peer = k.lookup(in.Peer) // once for all that follows
 	switch in.Kind {
 	case InNone:

@@ -37,7 +37,8 @@ type Node struct {
 	closed   bool
 	host     host.Host // nil before Start, unless it was given
 	requests kad.RequestID
-	armed    kad.Time // when the timer rings; 0: it is off
+	armed    kad.Time // what the timer is set for; 0: it is off
+	rings    kad.Time // when it should ring: not at once, even if what it is set for has passed
 	timer    *time.Timer
 	conns    map[network.Conn]*connection
 	peers    map[peer.ID]int // how many connections there are

@@ -16,6 +16,10 @@ var outputs = sync.Pool{New: func() any { return new(kad.Output) }}
 // minWait is how soon the timer may ring again: what the core wants within a millisecond is done together.
 const minWait = time.Millisecond
 
+// tardy is how late a timer rings on a machine that has no processor to spare: where it has, that is 1 ms or so. Less would
+// not matter beside the least patience with a peer, 250 ms.
+const tardy = kad.Duration(25 * time.Millisecond)
+
 // do runs an input that nobody waits for, or whose result see reads under the lock before it is handed on.
 func (n *Node) do(in kad.Input, see func(out *kad.Output)) error {
 	return n.doWithin(context.Background(), in, see)
@@ -60,16 +64,32 @@ func (n *Node) stepLocked(in *kad.Input, out *kad.Output) kad.Time {
 		in.Request = n.requests
 	}
 	now := n.clock.now()
+	in.Late = n.late(now)
+	if in.Kind == kad.Tick {
+		n.armed = 0
+	}
 	n.core.Step(now, *in, out)
 	if n.watch != nil {
 		n.watch(in)
 	}
 	n.redial.see(n.core.Table().Len() == 0)
 	if wake := n.core.Wake(); wake != 0 && (n.armed == 0 || wake < n.armed) && !n.closed {
-		n.armed = wake
-		n.timer.Reset(max(time.Duration(wake-now), minWait))
+		wait := max(time.Duration(wake-now), minWait)
+		n.armed, n.rings = wake, now+kad.Time(wait)
+		n.timer.Reset(wait)
 	}
 	return now
+}
+
+// late is how long the timer should have rung before now: for so long this process got no processor, or no lock. It is told
+// once.
+func (n *Node) late(now kad.Time) kad.Duration {
+	late := kad.Duration(now - n.rings)
+	if n.armed == 0 || late < tardy {
+		return 0
+	}
+	n.rings = now
+	return late
 }
 
 // handOn puts commands and events into the queues of those whom they concern, under the lock, so that their order is
@@ -144,9 +164,6 @@ func (n *Node) loop() {
 		case <-n.ctx.Done():
 			return
 		case <-n.timer.C:
-			n.mu.Lock()
-			n.armed = 0
-			n.mu.Unlock()
 			_ = n.do(kad.Input{Kind: kad.Tick}, nil)
 		case <-n.stir:
 			n.mu.Lock()
