@@ -8,7 +8,7 @@
 #   scripts/testground.sh --composition FILE  # this composition instead of that of two implementations (repeatable)
 #
 # What may be set (none of it has to be):
-#   N      instances of a run (8)
+#   N      instances of a run (8), an even number
 #   OUT    a directory where the outputs of the runs are kept; without it they are removed, unless a run failed
 #
 # Testground v0.6.0 is built in a module of its own, once, into ${XDG_CACHE_HOME:-$HOME/.cache}/kadbench/testground. All
@@ -42,8 +42,8 @@ while [ $# -gt 0 ]; do
 	shift
 done
 case $N in
-'' | 0* | *[!0-9]*)
-	echo "testground.sh: N=$N: a number of instances was expected" >&2
+'' | 0* | *[!0-9]* | *[13579])
+	echo "testground.sh: N=$N: an even number of instances was expected, as a composition halves it" >&2
 	exit 2
 	;;
 esac
