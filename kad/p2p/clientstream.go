@@ -141,7 +141,8 @@ func late(ctx context.Context, err error) bool { return ctx.Err() != nil || isTi
 // few echo it; a reset means that it was refused. That it speaks the protocol at all it must have said: one that is silent
 // to the proposal, too, has been told nothing.
 func (st *clientStream) announced(ctx context.Context, r *request) (kad.Input, kad.ErrorKind) {
-	defer st.discard()
+	end := st.discard
+	defer func() { end() }()
 	in := kad.Input{Kind: kad.AddProviderRes, Peer: kad.PeerInfo{ID: []byte(r.peer)}, Query: r.query, Key: r.key}
 	if err := st.s.CloseWrite(); err != nil {
 		return kad.Input{}, st.why(ctx, err)
@@ -157,6 +158,8 @@ func (st *clientStream) announced(ctx context.Context, r *request) (kad.Input, k
 		st.o.n.confirm(st.s.Conn())
 	case ctx.Err() != nil || !isTimeout(err):
 		return kad.Input{}, st.why(ctx, err)
+	default: // it may not have read the request yet, and to reset the stream would take that from it
+		end = func() { _ = st.s.Close() }
 	}
 	return in, kad.ErrNone
 }

@@ -3,12 +3,14 @@ package p2p
 import (
 	"bufio"
 	"context"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -115,4 +117,35 @@ func TestComingAndGoing(t *testing.T) {
 	}
 	assert.Equal(t, maxHeldBack, held)
 	assert.Len(t, q.closed, maxHeldBack)
+}
+
+// TestSlowToHear: an ADD_PROVIDER that its peer reads only after we have ceased to wait for that is there all the same.
+func TestSlowToHear(t *testing.T) {
+	for _, over := range []string{TCP, QUIC} {
+		t.Run(over, func(t *testing.T) {
+			n := running(t, Config{Transports: []string{over}, Kad: quiet(nil).Kad})
+			defer n.Close()
+			h, err := NewHost(Config{Transports: []string{over}})
+			require.NoError(t, err)
+			defer h.Close()
+			told, heard := make(chan struct{}), make(chan error, 1)
+			h.SetStreamHandler(DefaultProtocol, func(s network.Stream) {
+				<-told
+				// Over the same connection, so that we know what became of the stream meanwhile.
+				ping, err := h.NewStream(context.Background(), n.ID(), identify.ID)
+				if err == nil {
+					_, err = io.ReadAll(ping)
+				}
+				if err == nil {
+					_, err = wire.ReadFrame(bufio.NewReader(s), nil, wire.MaxReceive)
+				}
+				heard <- err
+				_ = s.Reset()
+			})
+			why, _ := ask(n, kad.SendAddProvider, *host.InfoFromHost(h), 20*time.Second)
+			require.Equal(t, kad.ErrNone, why)
+			close(told)
+			require.NoError(t, <-heard)
+		})
+	}
 }
