@@ -65,6 +65,7 @@ func newHost(cfg PuppetConfig, id peer.ID, p *Puppet) (_ *host, err error) {
 	}
 	h.swarm, err = swarm.NewSwarm(id, ps, bus,
 		swarm.WithDialRanker(swarm.NoDelayDialRanker), // loopback: no happy eyeballs
+		swarm.WithDialTimeoutLocal(OpenTimeout),       // 5 s by default, too little for sixty at once on a busy machine
 		swarm.WithUDPBlackHoleSuccessCounter(nil),     // dead peers are part of plans
 		swarm.WithIPv6BlackHoleSuccessCounter(nil))
 	if err != nil {
