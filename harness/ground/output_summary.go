@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kadbench/kadbench/harness/record"
+	"github.com/kadbench/kadbench/harness/report"
 	"github.com/kadbench/kadbench/harness/stats"
 )
 
@@ -114,7 +115,7 @@ func (r *Run) Log(w *record.Writer, by, repeat string) record.Summary {
 		for _, n := range counts {
 			all += n
 		}
-		w.Write(record.Entry{Type: record.TypeTarget, Target: g, Text: fmt.Sprintf("%d instances as %s", all, by)})
+		w.Write(record.Entry{Type: record.TypeTarget, Target: g, Text: fmt.Sprintf("%s as %s", report.Plural(all, "instance"), by)})
 		res := record.Result{Target: g, Case: "testground/" + r.Case, Profile: "base", Level: "must", Verdict: record.Pass}
 		res.Detail.Took = r.Took(g)
 		if err := worst(slices.DeleteFunc(slices.Clone(r.Instances), func(o Outcome) bool { return o.Group != g })); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/testground/sdk-go/ptypes"
 	tgruntime "github.com/testground/sdk-go/runtime"
 
+	"github.com/kadbench/kadbench/harness/report"
 	"github.com/kadbench/kadbench/harness/run"
 )
 
@@ -104,7 +105,7 @@ func (c Config) seats() ([]*seat, error) {
 	}
 	switch {
 	case count < of.Min || count > of.Max || count > maxInstances:
-		return wrong("case %s with %d instances: expected %d to %d", of.Name, count, of.Min, min(of.Max, maxInstances))
+		return wrong("case %s with %s: expected %d to %d", of.Name, report.Plural(count, "instance"), of.Min, min(of.Max, maxInstances))
 	case c.Out == "":
 		return wrong("Out: expected a directory for the outputs")
 	case c.Timeout < 0:
