@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,6 +71,31 @@ func TestAnInstanceOfTestground(t *testing.T) {
 		assert.Contains(t, string(text), `profile block: interval \"often\": expected a time such as 5s`)
 		assert.NotContains(t, string(text), "failed to send batch")
 	}
+}
+
+// TestAPanicOfAGoroutineIsLeftBehind: where the daemon keeps the outputs, and nobody a stderr.
+func TestAPanicOfAGoroutineIsLeftBehind(t *testing.T) {
+	addr, _ := serveSync(t)
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	o, exit, dir := instance(t, map[string]string{"SYNC_SERVICE_PORT": port, "TEST_CASE": "fail", "TEST_INSTANCE_PARAMS": "how=goroutine|who=1"})
+	assert.Equal(t, 2, exit)
+	assert.Equal(t, Incomplete, o.State)
+	text, err := os.ReadFile(filepath.Join(dir, "run.err"))
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "panic: boom in a goroutine")
+}
+
+// TestEnvironment: the time at which the run began is read, which Testground's own reader takes from the variable's name.
+func TestEnvironment(t *testing.T) {
+	for name, value := range map[string]string{"TEST_CASE": "ping", "TEST_RUN": "r", "TEST_OUTPUTS_PATH": "/o", "TEST_INSTANCE_COUNT": "1",
+		"TEST_GROUP_INSTANCE_COUNT": "1", "TEST_START_TIME": "2026-11-21T14:00:00Z", "LOG_LEVEL": "error"} {
+		t.Setenv(name, value)
+	}
+	p, err := environment()
+	require.NoError(t, err)
+	assert.Equal(t, time.Date(2026, 11, 21, 14, 0, 0, 0, time.UTC), p.TestStartTime)
+	assert.Empty(t, os.Getenv("LOG_LEVEL"), "it would keep back the event of success")
 }
 
 // TestAnInstanceRefuses: also that the others hear of it, who may be of a group with better parameters.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -79,6 +80,11 @@ func failing(ctx context.Context, in *Instance) error {
 	case "point":
 		in.Out.Point("no-name", 1)
 		return nil
+	case "no number":
+		in.Out.Point("x", math.NaN())
+		return nil
+	case "long":
+		return errors.New(strings.Repeat("<", 2*longestLine)) // each is six bytes as JSON
 	case "exit":
 		os.Exit(0)
 	}

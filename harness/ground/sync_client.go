@@ -198,6 +198,9 @@ func (c *client) leave(r *request, tell bool) {
 // take waits for the next response.
 func (c *client) take(ctx context.Context, w *call) (*tgsync.Response, error) {
 	for {
+		if ctx.Err() != nil { // though more may have come: whoever is stopped stops
+			return nil, context.Cause(ctx)
+		}
 		c.mu.Lock()
 		if len(w.got) > 0 {
 			r := w.got[0]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -169,6 +170,28 @@ func TestSync(t *testing.T) {
 				return nil
 			}))
 		},
+		"a reader may be stopped while items come": func(t *testing.T, another func() Sync) {
+			s, other := another(), another()
+			var publishing sync.WaitGroup
+			publishing.Go(func() {
+				for i := range 300 {
+					assert.NoError(t, other.Publish(t.Context(), "t", i))
+				}
+			})
+			for most := range 50 {
+				ctx, end := context.WithCancelCause(t.Context())
+				n := 0
+				err := s.Collect(ctx, "t", 300, func([]byte) error {
+					if n++; n > most {
+						end(errGone)
+					}
+					return nil
+				})
+				end(nil)
+				assert.ErrorIs(t, err, errGone)
+			}
+			publishing.Wait()
+		},
 		"a reader may stop early": func(t *testing.T, another func() Sync) {
 			s := another()
 			for i := range 100 {
@@ -229,6 +252,42 @@ func TestHubIsBounded(t *testing.T) {
 	_, err = h.signal("s")
 	require.ErrorIs(t, err, run.ErrHarness)
 	assert.ErrorContains(t, err, "536870912 bytes of items are the most it keeps")
+}
+
+// TestAClientTakesWhatTheServiceSays: items longer than it may publish itself, and that something cannot be done.
+func TestAClientTakesWhatTheServiceSays(t *testing.T) {
+	addr, _, h := serveHub(t)
+	c := dial(t, addr)
+	long := strconv.Quote(strings.Repeat("x", 1<<20))
+	_, err := h.publish(c.scope.topic("t"), []byte(long))
+	require.NoError(t, err)
+	require.NoError(t, c.Collect(t.Context(), "t", 1, func(item []byte) error {
+		assert.Equal(t, long, string(item))
+		return nil
+	}))
+	h.mu.Lock()
+	h.held = maxHeld
+	h.mu.Unlock()
+	in := &Instance{Count: 2, Sync: c}
+	for _, err := range []error{c.Publish(t.Context(), "t", 1), c.Wait(t.Context(), "ready", 1), in.Barrier(t.Context(), "ready")} {
+		require.ErrorIs(t, err, ErrSync)
+		assert.ErrorContains(t, err, "says: harness: the sync service: 536870912 bytes of items are the most it keeps")
+	}
+	// A run ends also where there is no room for the reason.
+	h.mu.Lock()
+	h.held = 0
+	h.mu.Unlock()
+	within, end := context.WithCancelCause(t.Context())
+	defer end(nil)
+	h.mu.Lock()
+	_, err = h.state(c.scope.state(stateAbort))
+	h.held = maxHeld
+	h.mu.Unlock()
+	require.NoError(t, err)
+	go heed(within, dial(t, addr), end)
+	c.abort("boom")
+	<-within.Done()
+	assert.EqualError(t, context.Cause(within), "aborted: another instance has failed")
 }
 
 func TestALostServiceEndsAllThatWaits(t *testing.T) {
