@@ -35,7 +35,7 @@ func instance(t *testing.T, change map[string]string) (outcome life, exit int, d
 	}
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
-	cmd.Stderr = os.Stderr
+	cmd.Stderr = t.Output()
 	require.NoError(t, cmd.Start())
 	outcome.State = Incomplete
 	_, err = lines(out, outcome.event)
