@@ -34,6 +34,17 @@ func TestUnfitSettingsAreUsage(t *testing.T) {
 	}
 }
 
+// TestASidecarHoldsPacketsBack: where there is one, links of quic have their latency too.
+func TestASidecarHoldsPacketsBack(t *testing.T) {
+	in := &Instance{Case: getClosestPeers}
+	var err error
+	in.Params, err = in.Case.Parse(map[string]string{"transport": "quic", "latency": "10ms"})
+	require.NoError(t, err)
+	assert.ErrorContains(t, in.fits(), "expected 0s with quic")
+	in.Shape = sidecar{in}
+	assert.NoError(t, in.fits())
+}
+
 // TestPhasesAreSpread: the instances do not begin all at once when they come out of the barrier between two phases. A pause is
 // never shorter than it should be, so on a busy machine too the last comes as late as was drawn.
 func TestPhasesAreSpread(t *testing.T) {

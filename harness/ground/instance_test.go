@@ -1,6 +1,7 @@
 package ground
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -73,9 +74,9 @@ func TestAnInstanceOfTestground(t *testing.T) {
 	}
 }
 
-// TestAPanicOfAGoroutineIsLeftBehind: where the daemon keeps the outputs, and nobody a stderr.
+// TestAPanicOfAGoroutineIsLeftBehind: where the daemon keeps the outputs, and nobody a stderr. The others hear of it too.
 func TestAPanicOfAGoroutineIsLeftBehind(t *testing.T) {
-	addr, _ := serveSync(t)
+	addr, _, h := serveHub(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 	o, exit, dir := instance(t, map[string]string{"SYNC_SERVICE_PORT": port, "TEST_CASE": "fail", "TEST_INSTANCE_PARAMS": "how=goroutine|who=1"})
@@ -84,6 +85,11 @@ func TestAPanicOfAGoroutineIsLeftBehind(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, "run.err"))
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "panic: boom in a goroutine")
+	var why string
+	require.NoError(t, local{h, "run:dc0d:plan:kadbench:case:fail:"}.Collect(t.Context(), stateAbort, 1, func(item []byte) error {
+		return json.Unmarshal(item, &why)
+	}))
+	assert.Equal(t, "instance 1 of 1 (group single): it left the sync service without a goodbye", why)
 }
 
 // TestEnvironment: the time at which the run began is read, which Testground's own reader takes from the variable's name.
