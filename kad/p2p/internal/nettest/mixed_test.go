@@ -132,7 +132,13 @@ func dying(t *testing.T) (infos []peer.AddrInfo, join func(to []*member), stop f
 		}
 		require.Fail(t, "the process whose nodes are to die has ended")
 	}
-	return infos, join, func() { require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP)) }
+	return infos, join, func() {
+		require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+		var state syscall.WaitStatus // its threads stop one after another
+		_, err := syscall.Wait4(cmd.Process.Pid, &state, syscall.WUNTRACED, nil)
+		require.NoError(t, err)
+		require.True(t, state.Stopped())
+	}
 }
 
 // TestMixed: every operation from each side to each side; lookups find exactly the nearest; and again from the moment when
