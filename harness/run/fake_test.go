@@ -30,6 +30,8 @@ import (
 //	wait 50ms        before what follows
 //	bytes HEX        as they are
 //	eof, reset       ends the stream
+//	meet 3           on the first process, waits until so many requests have come to this word
+//	stay             on the first process, nothing until it ends
 //	third            the words after it count from the third request on; eof before
 //	drop             all connections end
 //	crash            the process ends
@@ -70,7 +72,7 @@ func (f *fake) New(context.Context) (target.Target, error) {
 	if f.broken == "new" {
 		return nil, fmt.Errorf("%w: no such program", target.ErrUnreachable)
 	}
-	n := &fakeNode{fake: f, died: make(chan struct{}), counts: map[string]int{}}
+	n := &fakeNode{fake: f, died: make(chan struct{}), counts: map[string]int{}, all: make(chan struct{})}
 	n.first = f.made == 1
 	return n, nil
 }
@@ -89,6 +91,8 @@ type fakeNode struct {
 	counts map[string]int
 	first  bool // process of the fake
 	table  []string
+	met    int           // requests that have come to meet
+	all    chan struct{} // closed when they are so many as it says
 }
 
 func (n *fakeNode) Hello(context.Context) (*target.Hello, error) {
@@ -265,6 +269,24 @@ func (n *fakeNode) answer(ctx context.Context, s *target.Stream, key string, bod
 			select {
 			case <-time.After(d):
 			case <-ctx.Done():
+			}
+		case "meet":
+			many, _ := strconv.Atoi(arg)
+			n.lock.Lock()
+			if n.met++; n.first && n.met == many {
+				close(n.all)
+			}
+			n.lock.Unlock()
+			if n.first {
+				select {
+				case <-n.all:
+				case <-ctx.Done():
+				}
+			}
+		case "stay":
+			if n.first {
+				<-ctx.Done()
+				return false
 			}
 		case "bytes":
 			b, _ := hex.DecodeString(arg)

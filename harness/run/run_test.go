@@ -80,7 +80,7 @@ func TestACrashIsTheFaultOfTheCaseThatRepeatsIt(t *testing.T) {
 func TestACrashThatDoesNotComeBackFailsAllThatRanThen(t *testing.T) {
 	f := &fake{onceOnly: true}
 	report, err := run.Check(context.Background(), config(f,
-		asks(t, "a/one", "wait 400ms; echo"), asks(t, "a/two", "wait 100ms; crash"), asks(t, "a/three", "wait 400ms; echo")))
+		asks(t, "a/one", "meet 3; stay; echo"), asks(t, "a/two", "meet 3; crash"), asks(t, "a/three", "meet 3; stay; echo")))
 	require.ErrorIs(t, err, run.ErrFailed)
 	require.Equal(t, 3, report.Summary.Failed)
 	require.Contains(t, report.Results[0].Why, "alone it did not happen again")
