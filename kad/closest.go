@@ -68,8 +68,9 @@ const (
 )
 
 // takeFew appends the n nearest of a group. It sorts distances that carry the entry's place in their last bits, by an
-// insertion of minima and maxima in which nothing is to be guessed by the processor: for 20 of 20, 150 ns against 420 for
-// an insertion that branches. It declines what is too large for it and what ties.
+// insertion of minima and maxima in which nothing is to be guessed by the processor, of two entries at a time, neither of which
+// waits for the other: 20 of 20 take 110 ns, one at a time 150, and 420 by an insertion that branches. It declines what is too
+// large for it and what ties.
 func takeFew(dst []Near, n int, group []entry, tp uint64, skip []Peer) ([]Near, bool) {
 	if n > few || len(group) > indexMask {
 		return dst, false
@@ -80,26 +81,39 @@ func takeFew(dst []Near, n int, group []entry, tp uint64, skip []Peer) ([]Near, 
 	if len(skip) == 1 { // the asker of a request: the usual case
 		one, skip = skip[0], nil
 	}
+	single, waits := uint64(0), false // the first of a pair
 	for i := range group {
 		e := &group[i]
 		if e.peer == one || len(skip) > 0 && slices.Contains(skip, e.peer) {
 			continue
 		}
 		d := (e.prefix^tp)&^indexMask | uint64(i)
-		if have == n && (n == 0 || d > best[(n-1)%few]) {
+		switch {
+		case have+2 <= n && !waits:
+			single, waits = d, true
+		case have+2 <= n:
+			for j := range have {
+				b := best[j%few]
+				b, single = min(b, single), max(b, single)
+				best[j%few], d = min(b, d), max(b, d)
+			}
+			best[have%few], best[(have+1)%few] = min(single, d), max(single, d)
+			have += 2
+			waits = false
+		case have == n && (n == 0 || d > best[(n-1)%few]):
 			cut = lowest(cut, d)
-			continue
+		default:
+			if d = push(&best, have, d); have < n {
+				best[have%few] = d
+				have++
+			} else {
+				cut = lowest(cut, d)
+			}
 		}
-		for j := range have {
-			b := best[j%few]
-			best[j%few], d = min(b, d), max(b, d)
-		}
-		if have < n {
-			best[have%few] = d
-			have++
-		} else {
-			cut = lowest(cut, d)
-		}
+	}
+	if waits {
+		best[have%few] = push(&best, have, single)
+		have++
 	}
 	for i := 1; i < have; i++ {
 		if best[i%few]>>indexBits == best[(i-1)%few]>>indexBits {
@@ -114,6 +128,15 @@ func takeFew(dst []Near, n int, group []entry, tp uint64, skip []Peer) ([]Near, 
 		dst = append(dst, Near{e.prefix ^ tp, e.peer, e.connected()})
 	}
 	return dst, true
+}
+
+// push puts a distance at its place among the first of those that are sorted, and returns the one that is left over.
+func push(best *[few]uint64, have int, d uint64) uint64 {
+	for j := range have {
+		b := best[j%few]
+		best[j%few], d = min(b, d), max(b, d)
+	}
+	return d
 }
 
 // lowest is the smaller of two, where 0 is none.

@@ -124,18 +124,23 @@ func (k *Kademlia) FindClosestLocal(key, source []byte, n int, dst []PeerInfo) [
 	}
 	target := KeyOf(key)
 	for _, near := range k.table.Nearest(nil, &target, n, k.dir.Find(source)) {
-		dst = append(dst, k.info(near))
+		dst = append(dst, PeerInfo{})
+		k.tell(&dst[len(dst)-1], near)
 	}
 	return dst
 }
 
-// info is what we say of a peer of the table.
-func (k *Kademlia) info(n Near) PeerInfo {
-	info := k.dir.Info(n.Peer)
+// tell writes what we say of a peer of the table into an empty PeerInfo, where it is to be: to put it together first and copy
+// it then costs 10 ns, as the processor must wait for what it has just written in other pieces. An answer has twenty.
+func (k *Kademlia) tell(info *PeerInfo, n Near) {
+	info.Peer = n.Peer
+	if !k.dir.frozen {
+		s := &k.dir.slots[n.Peer]
+		info.ID, info.Addrs = s.id, s.addrs
+	}
 	if n.Connected {
 		info.Connection = Connected
 	}
-	return info
 }
 
 // PeerAddresses are those by which a peer may be dialled: the confirmed ones first, then what running queries have heard.

@@ -47,8 +47,9 @@ func (k *Kademlia) appendCloser(now Time, key []byte, asker Peer, out *Output) {
 		out.near = k.table.Nearest(out.near[:0], &target, k.cfg.K, asker)
 	}
 	for _, n := range out.near {
-		if info := k.info(n); k.dir.frozen || len(info.Addrs) > 0 {
-			out.peers = append(out.peers, info)
+		if k.dir.frozen || len(k.dir.Addrs(n.Peer)) > 0 {
+			out.peers = append(out.peers, PeerInfo{})
+			k.tell(&out.peers[len(out.peers)-1], n)
 		}
 	}
 }
