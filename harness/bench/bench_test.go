@@ -310,3 +310,27 @@ func TestSteps(t *testing.T) {
 		require.InDelta(t, float64(d), float64(latency(at)), float64(d)/30+1)
 	}
 }
+
+// Wakes of a slow schedule come when they are wanted, however close some of them are; of a fast one every 50 µs.
+func TestThrift(t *testing.T) {
+	wakes := func(every time.Duration, count int) (n int, longest time.Duration) {
+		var t thrift
+		now := time.Second
+		for due := now + every; due <= time.Second+time.Duration(count)*every; n++ {
+			slept := t.nap(due-now, now)
+			longest = max(longest, now+slept-due)
+			for now += slept; due <= now; due += every {
+			}
+		}
+		return n, longest
+	}
+	n, longest := wakes(wakeEvery, 1000)
+	assert.Equal(t, 1000, n)
+	assert.Zero(t, longest)
+	n, longest = wakes(wakeEvery/10, 15)
+	assert.Equal(t, 15, n, "a burst")
+	assert.Zero(t, longest)
+	n, longest = wakes(wakeEvery/10, 10_000)
+	assert.InDelta(t, 1020, n, 5)
+	assert.LessOrEqual(t, longest, wakeEvery)
+}
