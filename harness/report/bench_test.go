@@ -146,13 +146,12 @@ func TestDoubts(t *testing.T) {
 	}
 	assert.Equal(t, "an interval of a rate or of CPU is that of the least and the most of 5 turns: from six on it has 95 %", doubts(func(*record.Measured) {}))
 	for want, change := range map[string]func(*record.Measured){
-		"7 of 1,000,000 requests began more than a millisecond after they were due":       func(m *record.Measured) { m.Late = 7 },
-		"7 of 1,000,000 requests were never sent":                                         func(m *record.Measured) { m.Dropped = 7 },
-		"7 of the 10,000 answers that were compared with the true nearest":                func(m *record.Measured) { m.Wrong = 7 },
-		"others kept 5.1 % of the processors busy":                                        func(m *record.Measured) { m.Foreign = new(0.051) },
-		"the processors were full, 85.0 % of them with the load generator":                func(m *record.Measured) { m.ClientCPU = 85 },
-		"85.0 % of them with the load generator: the latencies are those of this machine": func(m *record.Measured) { m.ClientCPU = 85 },
-		"one turn: nothing tells how much":                                                func(m *record.Measured) { m.Turns = 1 },
+		"7 of 1,000,000 requests began more than a millisecond after they were due":                                       func(m *record.Measured) { m.Late = 7 },
+		"7 of 1,000,000 requests were never sent":                                                                         func(m *record.Measured) { m.Dropped = 7 },
+		"7 of the 10,000 answers that were compared with the true nearest":                                                func(m *record.Measured) { m.Wrong = 7 },
+		"others kept 5.1 % of the processors busy":                                                                        func(m *record.Measured) { m.Foreign = new(0.051) },
+		"the processors were full, 85.0 % of them with the load generator: rates and latencies are those of this machine": func(m *record.Measured) { m.ClientCPU = 85 },
+		"one turn: nothing tells how much":                                                                                func(m *record.Measured) { m.Turns = 1 },
 	} {
 		got := doubts(change)
 		assert.Contains(t, got, want)

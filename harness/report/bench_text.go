@@ -178,7 +178,7 @@ func intervalsOfLoad(b *Bench) string {
 
 // doubts are what makes figures less than they look, in sentences.
 func (t *trial) doubts(l *Log) (list []string) {
-	few, single := 0, []string{}
+	few, single, full, shares := 0, []string{}, []string{}, []float64{}
 	say := func(b *Bench, format string, args ...any) {
 		list = append(list, t.which(b)+fmt.Sprintf(format, args...))
 	}
@@ -197,11 +197,7 @@ func (t *trial) doubts(l *Log) (list []string) {
 			say(b, "others kept %s of the processors busy meanwhile: its rate may be too low and its latency too high", percentOf(*m.Foreign))
 		}
 		if share := clientShare(m, l.parts()[b.Run].Run.CPUs); share > 0 {
-			what := "the rate is that"
-			if !b.closed() {
-				what = "the latencies are those"
-			}
-			say(b, "the processors were full, %s of them with the load generator: %s of this machine, the server CPU that of the target", percentOf(share), what)
+			full, shares = append(full, strings.TrimSuffix(t.which(b), ": ")), append(shares, share)
 		}
 		if m.Turns == 1 {
 			single = append(single, strings.TrimSuffix(t.which(b), ": "))
@@ -212,12 +208,18 @@ func (t *trial) doubts(l *Log) (list []string) {
 	if slices.ContainsFunc(t.Runs, func(b *Bench) bool { return b.closed() && len(b.counted()) > 0 }) {
 		list = append(list, "a closed load: while a target stalls nobody asks it, so its percentiles tell little of that; an open one (--rate) does")
 	}
-	if len(single) > 0 {
-		text := "one turn: nothing tells how much the figures differ from turn to turn"
-		if len(single) < len(t.Runs) {
-			text = strings.Join(single, ", ") + ": " + text
+	some := func(of []string, text string) string { // of all nobody is named
+		if len(of) == len(t.Runs) {
+			return text
 		}
-		list = append(list, text)
+		return strings.Join(of, ", ") + ": " + text
+	}
+	if len(full) > 0 {
+		list = append(list, some(full, fmt.Sprintf("the processors were full, %s of them with the load generator: rates and latencies are those of this machine, the server CPU that of the target",
+			between(slices.Min(shares), slices.Max(shares), percentOf))))
+	}
+	if len(single) > 0 {
+		list = append(list, some(single, "one turn: nothing tells how much the figures differ from turn to turn"))
 	}
 	if few > 0 {
 		list = append(list, fmt.Sprintf("an interval of a rate or of CPU is that of the least and the most of %d turns: from six on it has 95 %%", few))
