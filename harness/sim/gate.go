@@ -22,7 +22,8 @@ const (
 // init makes a gate at which one looks so often at the most; 0: one sleeps at once.
 func (g *gate) init(most int) { g.looks, g.most, g.wake = most, most, make(chan struct{}, 1) }
 
-// await returns when it is so. Whoever makes it so calls open afterwards.
+// await returns when it is so. Whoever makes it so calls open afterwards: it may be so late that who waited has seen it by
+// looking and waits for the next thing already, for which it then wakes too early.
 func (g *gate) await(so func() bool) {
 	if g.waits++; g.waits%tryAgain == 0 {
 		g.looks = g.most
@@ -34,11 +35,16 @@ func (g *gate) await(so func() bool) {
 		}
 	}
 	g.looks /= 2
-	g.asleep.Store(true)
-	if so() && g.asleep.Swap(false) {
-		return
+	for {
+		g.asleep.Store(true)
+		if so() && g.asleep.Swap(false) {
+			return
+		}
+		<-g.wake // once, from who has found it asleep
+		if so() {
+			return
+		}
 	}
-	<-g.wake // once, from who has found it asleep
 }
 
 // open wakes who sleeps.
