@@ -244,7 +244,7 @@ func (c *benchCmd) check() error {
 		}
 	}
 	own := func(text string) bool {
-		form := text[strings.Index(text, "=")+1:]
+		_, form, _ := target.Split(text)
 		return strings.HasPrefix(form, "ref:") || strings.HasPrefix(form, "echo:")
 	}
 	switch {

@@ -201,7 +201,7 @@ func (c *checkCmd) config() (*run.Config, error) {
 		if strings.HasSuffix(arg, ".plan") && !strings.Contains(arg, ":") {
 			return nil, usage("target %q: this is a plan; --plan %s runs it", arg, arg)
 		}
-		if strings.HasPrefix(arg[strings.Index(arg, "=")+1:], "echo:") {
+		if _, form, _ := target.Split(arg); strings.HasPrefix(form, "echo:") {
 			return nil, usage("target %q: it is no node but the floor beneath one, for kadbench bench", arg)
 		}
 		f, err := c.images().Parse(arg)

@@ -111,12 +111,8 @@ func KindOf(f target.Factory) (Kind, error) {
 	if in, ok := f.(inProcess); ok {
 		return in.Kind, nil
 	}
-	given := f.String()
-	if _, form, named := strings.Cut(given, "="); named && !strings.Contains(given[:len(given)-len(form)], ":") {
-		given = form
-	}
-	switch {
-	case given == "ref:":
+	switch _, form, _ := target.Split(f.String()); {
+	case form == "ref:":
 		return Find("ref")
 	case f.Remote():
 		return nil, fmt.Errorf("target %s: %w: it is one node, and a network needs as many as its plan says", f, ErrUnsupported)

@@ -582,3 +582,13 @@ func TestCallDuringClose(t *testing.T) {
 		t.Fatal("it waits for ever")
 	}
 }
+
+func TestSplit(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"ref:": {"", "ref:"}, "mine=ref:": {"mine", "ref:"}, "=ref:": {"", "ref:"}, "cmd:./x --a=echo:": {"", "cmd:./x --a=echo:"}, "x=cmd:./x --a=b": {"x", "cmd:./x --a=b"},
+	} {
+		name, form, named := Split(text)
+		require.Equal(t, want, [2]string{name, form}, text)
+		require.Equal(t, form != text, named, text)
+	}
+}

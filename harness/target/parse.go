@@ -74,12 +74,18 @@ func (f *factory) New(ctx context.Context) (Target, error) {
 // addr: addr.
 func Parse(text string) (Factory, error) { return Images{}.Parse(text) }
 
+// Split takes a target apart into its name, if it is given one, and its form. It judges neither.
+func Split(text string) (name, form string, named bool) {
+	name, form, named = strings.Cut(text, "=")
+	if !named || strings.ContainsRune(name, ':') { // the = is part of the form
+		return "", text, false
+	}
+	return name, form, true
+}
+
 // Parse is the function Parse, with settings for targets of the form image:.
 func (i Images) Parse(text string) (Factory, error) {
-	name, form, named := strings.Cut(text, "=")
-	if !named || strings.ContainsRune(name, ':') { // the = is part of the form
-		name, form, named = "", text, false
-	}
+	name, form, named := Split(text)
 	if named && !nameForm.MatchString(name) {
 		return nil, fmt.Errorf("%w: %q: name %q: expected 1 to 32 letters, digits, dots, - or _", ErrForm, text, name)
 	}
