@@ -113,12 +113,18 @@ func (d *Directory) SetAddrs(p Peer, a Addrs) {
 func (d *Directory) prefix(p Peer) uint64 { return d.prefixes[p] }
 
 // Info is what messages, commands and events say of a peer: views of the Directory's memory, and of a frozen one the handle.
-func (d *Directory) Info(p Peer) PeerInfo {
-	if d.frozen {
-		return PeerInfo{Peer: p}
+func (d *Directory) Info(p Peer) (info PeerInfo) {
+	d.tell(&info, p)
+	return info
+}
+
+// tell writes Info into an empty PeerInfo.
+func (d *Directory) tell(info *PeerInfo, p Peer) {
+	info.Peer = p
+	if !d.frozen {
+		s := &d.slots[p]
+		info.ID, info.Addrs = s.id, s.addrs
 	}
-	s := &d.slots[p]
-	return PeerInfo{Peer: p, ID: s.id, Addrs: s.addrs}
 }
 
 // nearer orders two handles by distance from a target, by whole keys.

@@ -133,11 +133,7 @@ func (k *Kademlia) FindClosestLocal(key, source []byte, n int, dst []PeerInfo) [
 // tell writes what we say of a peer of the table into an empty PeerInfo, where it is to be: to put it together first and copy
 // it then costs 10 ns, as the processor must wait for what it has just written in other pieces. An answer has twenty.
 func (k *Kademlia) tell(info *PeerInfo, n Near) {
-	info.Peer = n.Peer
-	if !k.dir.frozen {
-		s := &k.dir.slots[n.Peer]
-		info.ID, info.Addrs = s.id, s.addrs
-	}
+	k.dir.tell(info, n.Peer)
 	if n.Connected {
 		info.Connection = Connected
 	}
