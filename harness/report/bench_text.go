@@ -196,11 +196,12 @@ func (t *trial) doubts(l *Log) (list []string) {
 		if m.Foreign != nil && *m.Foreign > muchForeign {
 			say(b, "others kept %s of the processors busy meanwhile: its rate may be too low and its latency too high", percentOf(*m.Foreign))
 		}
+		name := strings.TrimSuffix(t.which(b), ": ")
 		if share := clientShare(m, l.parts()[b.Run].Run.CPUs); share > 0 {
-			full, shares = append(full, strings.TrimSuffix(t.which(b), ": ")), append(shares, share)
+			full, shares = append(full, name), append(shares, share)
 		}
 		if m.Turns == 1 {
-			single = append(single, strings.TrimSuffix(t.which(b), ": "))
+			single = append(single, name)
 		} else if m.Turns > 0 && m.Turns < 6 {
 			few = max(few, m.Turns)
 		}
